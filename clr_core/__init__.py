@@ -1,0 +1,47 @@
+"""clr: cyclical learning rates. Range test, bounds, schedule; standard library only.
+
+>>> import clr_core
+>>> schedule = clr_core.triangular(1e-3, 6e-3, step_size=2000)
+>>> schedule(0), schedule(2000)
+(0.001, 0.006)
+"""
+
+from clr_core.schedules.base import Schedule, from_dict, register_scale_fn
+from clr_core.schedules.baselines import (
+    constant,
+    exponential_ramp,
+    linear_decay,
+    linear_ramp,
+    step_decay,
+    warmup_stable_decay,
+)
+from clr_core.schedules.compose import join, momentum_for, with_warmup
+from clr_core.schedules.cyclic import cyclic, exp_range, triangular, triangular2
+from clr_core.schedules.one_cycle import one_cycle
+from clr_core.schedules.plan import CyclePlan, plan_cycles
+from clr_core.schedules.restarts import cosine_restarts
+
+__version__ = "26.11.0"
+
+__all__ = [
+    "CyclePlan",
+    "Schedule",
+    "constant",
+    "cosine_restarts",
+    "cyclic",
+    "exp_range",
+    "exponential_ramp",
+    "from_dict",
+    "join",
+    "linear_decay",
+    "linear_ramp",
+    "momentum_for",
+    "one_cycle",
+    "plan_cycles",
+    "register_scale_fn",
+    "step_decay",
+    "triangular",
+    "triangular2",
+    "warmup_stable_decay",
+    "with_warmup",
+]

@@ -1,0 +1,44 @@
+"""The array-API names the formulas use, for plain Python numbers.
+
+NumPy, ``jax.numpy``, ``keras.ops`` and torch have functions of these names too, and each formula is
+written once over whichever of them it is given as ``xp``. The names are all a formula may use.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from math import cos, exp2
+from operator import mul as multiply
+from operator import truediv as divide
+from typing import Any
+
+__all__ = [
+    "asarray",
+    "cos",
+    "divide",
+    "exp2",
+    "minimum",
+    "multiply",
+    "searchsorted",
+    "take",
+    "where",
+]
+
+minimum = min
+
+
+def where(condition: Any, if_true: Any, if_false: Any) -> Any:
+    return if_true if condition else if_false
+
+
+def asarray(values: Any, dtype: Any = None) -> Any:
+    return values
+
+
+def searchsorted(table: Sequence[int], value: int, side: str = "left") -> int:
+    return (bisect_right if side == "right" else bisect_left)(table, value)
+
+
+def take(table: Sequence[Any], index: int) -> Any:
+    return table[index]

@@ -1,0 +1,69 @@
+"""Checks on arguments: the rule, then the value, in one sentence.
+
+A wrong kind is a ``TypeError``, a wrong range a ``ValueError``; nothing is clamped or repaired.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Collection
+from typing import Any
+
+MAX_STEP = 2**31 - 1
+"""The largest step every framework can count to: the int32 maximum."""
+
+
+def whole(name: str, value: Any, *, minimum: int = 1, maximum: int = MAX_STEP) -> int:
+    """``value`` as an int in ``minimum..maximum``; anything with ``__index__`` but a bool will do."""
+    rule = f"{name} must be an int >= {minimum}"
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{rule}, got {name}={value!r}")
+    number = operator.index(value)
+    if number < minimum:
+        raise ValueError(f"{rule}, got {name}={number}")
+    if number > maximum:
+        raise ValueError(f"{name} must be an int <= {maximum}, got {name}={number}")
+    return number
+
+
+def real(
+    name: str,
+    value: Any,
+    *,
+    minimum: float = -math.inf,
+    above: float = -math.inf,
+    maximum: float = math.inf,
+    below: float = math.inf,
+) -> float:
+    """``value`` as a finite float with ``minimum <= value <= maximum`` and ``above < value < below``."""
+    limits = [
+        f"{sign} {limit:g}"
+        for sign, limit in ((">=", minimum), (">", above), ("<=", maximum), ("<", below))
+        if math.isfinite(limit)
+    ]
+    rule = f"{name} must be a finite number" + (" " + " and ".join(limits) if limits else "")
+    if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
+        raise TypeError(f"{rule}, got {name}={value!r}")
+    number = float(value)
+    if not (math.isfinite(number) and minimum <= number <= maximum and above < number < below):
+        raise ValueError(f"{rule}, got {name}={number!r}")
+    return number
+
+
+def choice(name: str, value: Any, options: Collection[str]) -> str:
+    """``value`` if it is one of ``options``."""
+    rule = f"{name} must be one of {', '.join(map(repr, options))}"
+    if not isinstance(value, str):
+        raise TypeError(f"{rule}, got {name}={value!r}")
+    if value not in options:
+        raise ValueError(f"{rule}, got {name}={value!r}")
+    return value
+
+
+def ordered(low_name: str, low: float, high_name: str, high: float) -> None:
+    """Raise unless ``low <= high``."""
+    if low > high:
+        raise ValueError(
+            f"{high_name} must be >= {low_name}, got {low_name}={low!r}, {high_name}={high!r}"
+        )

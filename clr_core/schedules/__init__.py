@@ -1,0 +1,1 @@
+"""step -> value: every schedule, and the means to save, join and plan them."""

@@ -1,0 +1,295 @@
+"""The schedules people compare with, and the two ramps of the range test. None of them cycles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from clr_core import _validation as check
+from clr_core.schedules.base import Schedule, lerp, policy
+
+
+@policy
+@dataclass(frozen=True)
+class constant(Schedule):
+    """The same value at every step: ``lr``.
+
+    Args:
+        lr: The value, >= 0.
+
+    Error: at most 4 eps(dtype) * lr: the rounding of ``lr`` to the dtype.
+
+    Raises:
+        TypeError: ``lr`` is of the wrong kind.
+        ValueError: ``lr`` is negative or not finite.
+
+    Example:
+        >>> import clr_core
+        >>> clr_core.constant(0.1).values(3)
+        [0.1, 0.1, 0.1]
+    """
+
+    lr: float
+
+    def __post_init__(self) -> None:
+        self._set(lr=check.real("lr", self.lr, minimum=0.0))
+
+    def _value(self, step: Any, xp: Any) -> Any:
+        return xp.where(step >= 0, self.lr, self.lr)
+
+    def _range(self) -> tuple[float, float]:
+        return self.lr, self.lr
+
+
+@policy
+@dataclass(frozen=True)
+class linear_decay(Schedule):
+    """A straight line from ``initial_lr`` to ``final_lr``: today's strongest simple baseline.
+
+    ``initial_lr + (final_lr - initial_lr) * min(step, N) / N`` with ``N = total_steps``: the final
+    value is that of step N, one past the last of N updates, so none of them is spent at an LR of zero.
+
+    Args:
+        initial_lr: The value at step 0, >= final_lr.
+        total_steps: Updates in the training (``N``), an int >= 1. From step N on the last value holds.
+        final_lr: The value at step N, >= 0.
+
+    Error: at most 4 eps(dtype) * initial_lr, for every step to 2**31-1.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import clr_core
+        >>> clr_core.linear_decay(1.0, total_steps=4).values(6)
+        [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    """
+
+    initial_lr: float
+    total_steps: int
+    final_lr: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        initial_lr = check.real("initial_lr", self.initial_lr, minimum=0.0)
+        final_lr = check.real("final_lr", self.final_lr, minimum=0.0)
+        check.ordered("final_lr", final_lr, "initial_lr", initial_lr)
+        self._set(
+            initial_lr=initial_lr,
+            total_steps=check.whole("total_steps", self.total_steps),
+            final_lr=final_lr,
+        )
+
+    def _value(self, step: Any, xp: Any) -> Any:
+        step = xp.where(step < self.total_steps, step, self.total_steps)
+        left = xp.divide(self.total_steps - step, self.total_steps)
+        return lerp(self.final_lr, self.initial_lr, left)
+
+    def _range(self) -> tuple[float, float]:
+        return self.final_lr, self.initial_lr
+
+
+@policy
+@dataclass(frozen=True)
+class warmup_stable_decay(Schedule):
+    """A trapezoid: up to ``peak_lr`` over the warmup, constant, and straight down to ``final_lr``.
+
+    With ``N = total_steps``, ``w = warmup_steps`` and ``d = decay_steps``: ``peak_lr * step/w`` before
+    step w, ``peak_lr`` before step N-d, then ``final_lr + (peak_lr - final_lr) * (N - step)/d``.
+
+    Args:
+        peak_lr: The plateau, >= final_lr.
+        total_steps: Updates in the training (``N``), an int >= 1. From step N on the last value holds.
+        warmup_steps: Updates before the plateau (``w``), >= 0.
+        decay_steps: Updates after it (``d``), >= 1; warmup and decay are at most N together.
+        final_lr: The value at step N, >= 0.
+
+    Error: at most 4 eps(dtype) * peak_lr, for every step to 2**31-1.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import clr_core
+        >>> clr_core.warmup_stable_decay(1.0, total_steps=8, warmup_steps=2, decay_steps=4).values(9)
+        [0.0, 0.5, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
+
+    Source: S. Hu et al., MiniCPM, 2024, section 4.
+    """
+
+    peak_lr: float
+    total_steps: int
+    warmup_steps: int
+    decay_steps: int
+    final_lr: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        peak_lr = check.real("peak_lr", self.peak_lr, minimum=0.0)
+        final_lr = check.real("final_lr", self.final_lr, minimum=0.0)
+        check.ordered("final_lr", final_lr, "peak_lr", peak_lr)
+        self._set(
+            peak_lr=peak_lr,
+            total_steps=check.whole("total_steps", self.total_steps),
+            warmup_steps=check.whole("warmup_steps", self.warmup_steps, minimum=0),
+            decay_steps=check.whole("decay_steps", self.decay_steps),
+            final_lr=final_lr,
+        )
+        if self.warmup_steps + self.decay_steps > self.total_steps:
+            raise ValueError(
+                "warmup_steps + decay_steps must be <= total_steps, got "
+                f"warmup_steps={self.warmup_steps}, decay_steps={self.decay_steps}, "
+                f"total_steps={self.total_steps}"
+            )
+
+    def _value(self, step: Any, xp: Any) -> Any:
+        step = xp.where(step < self.total_steps, step, self.total_steps)
+        left = xp.divide(self.total_steps - step, self.decay_steps)
+        value = lerp(self.final_lr, self.peak_lr, xp.where(left < 1.0, left, 1.0))
+        if not self.warmup_steps:
+            return value
+        risen = xp.divide(step, self.warmup_steps)
+        return xp.where(risen < 1.0, risen * self.peak_lr, value)
+
+    def _range(self) -> tuple[float, float]:
+        return self.final_lr, self.peak_lr
+
+
+@policy
+@dataclass(frozen=True)
+class step_decay(Schedule):
+    """A staircase: ``initial_lr * factor**floor(step / every)``.
+
+    Args:
+        initial_lr: The value of the first stair, >= 0.
+        factor: Ratio of a stair to the one before, in (0, 1].
+        every: Updates on each stair, an int >= 1.
+
+    Error: at most 16 eps(dtype) * initial_lr, for every step to 2**31-1.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import clr_core
+        >>> clr_core.step_decay(1.0, factor=0.5, every=2).values(6)
+        [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+    """
+
+    initial_lr: float
+    factor: float = field(kw_only=True)
+    every: int = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._set(
+            initial_lr=check.real("initial_lr", self.initial_lr, minimum=0.0),
+            factor=check.real("factor", self.factor, above=0.0, maximum=1.0),
+            every=check.whole("every", self.every),
+        )
+
+    @cached_property
+    def _log2_factor(self) -> float:
+        return math.log2(self.factor)
+
+    def _value(self, step: Any, xp: Any) -> Any:
+        return xp.exp2(xp.multiply(step // self.every, self._log2_factor)) * self.initial_lr
+
+    def _range(self) -> tuple[float, float]:
+        return 0.0, self.initial_lr
+
+
+@dataclass(frozen=True)
+class _Ramp(Schedule):
+    start_lr: float
+    end_lr: float
+    num_steps: int
+
+    def __post_init__(self) -> None:
+        self._set(
+            start_lr=check.real("start_lr", self.start_lr, minimum=0.0),
+            end_lr=check.real("end_lr", self.end_lr, minimum=0.0),
+            num_steps=check.whole("num_steps", self.num_steps, minimum=2),
+        )
+
+    def _value(self, step: Any, xp: Any) -> Any:
+        last = self.num_steps - 1
+        step = xp.where(step < last, step, last)
+        if self.start_lr <= self.end_lr:
+            return self._below(self.start_lr, self.end_lr, last - step, xp)
+        return self._below(self.end_lr, self.start_lr, step, xp)
+
+    def _below(self, low: float, high: float, distance: Any, xp: Any) -> Any:
+        """The value ``distance`` steps away from the higher end of the ramp."""
+        raise NotImplementedError
+
+    def _range(self) -> tuple[float, float]:
+        return min(self.start_lr, self.end_lr), max(self.start_lr, self.end_lr)
+
+
+@policy
+@dataclass(frozen=True)
+class linear_ramp(_Ramp):
+    """A straight line whose first value is ``start_lr`` and whose last is ``end_lr``, both exactly.
+
+    ``start_lr + (end_lr - start_lr) * step / (num_steps - 1)``; afterwards the last value holds.
+
+    Args:
+        start_lr: The value at step 0, >= 0.
+        end_lr: The value at step ``num_steps - 1``, >= 0, above or below ``start_lr``.
+        num_steps: Values on the line, an int >= 2.
+
+    Error: at most 4 eps(dtype) * max(start_lr, end_lr), for every step to 2**31-1.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import clr_core
+        >>> clr_core.linear_ramp(0.0, 1.0, num_steps=5).values(6)
+        [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+
+    Source: the range test of Smith 2015, section 3.3.
+    """
+
+    def _below(self, low: float, high: float, distance: Any, xp: Any) -> Any:
+        return lerp(high, low, xp.divide(distance, self.num_steps - 1))
+
+
+@policy
+@dataclass(frozen=True)
+class exponential_ramp(_Ramp):
+    """Equal ratios from ``start_lr`` to ``end_lr``; the first and the last value are exact.
+
+    ``start_lr * (end_lr / start_lr)**(step / (num_steps - 1))``; afterwards the last value holds.
+
+    Args:
+        start_lr: The value at step 0, > 0.
+        end_lr: The value at step ``num_steps - 1``, > 0, above or below ``start_lr``.
+        num_steps: Values on the ramp, an int >= 2.
+
+    Error: at most 16 eps(dtype) * max(start_lr, end_lr), for every step to 2**31-1.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import clr_core
+        >>> clr_core.exponential_ramp(1.0, 16.0, num_steps=5).values(6)
+        [1.0, 2.0, 4.0, 8.0, 16.0, 16.0]
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check.real("start_lr", self.start_lr, above=0.0)
+        check.real("end_lr", self.end_lr, above=0.0)
+
+    def _below(self, low: float, high: float, distance: Any, xp: Any) -> Any:
+        last = self.num_steps - 1
+        octaves = math.log2(low) - math.log2(high)
+        value = xp.exp2(xp.divide(distance, last) * octaves) * high
+        return xp.where(distance < last, value, low)

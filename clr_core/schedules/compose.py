@@ -1,0 +1,178 @@
+"""Schedules made of schedules; pure like their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clr_core import _validation as check
+from clr_core.schedules.base import Schedule, lerp, policy
+from clr_core.schedules.baselines import linear_ramp
+
+
+@policy
+@dataclass(frozen=True)
+class join(Schedule):
+    """One schedule after another; each begins at its own step 0, and a boundary belongs to the later one.
+
+    ``schedules[i](step - boundaries[i-1])`` for ``boundaries[i-1] <= step < boundaries[i]``.
+
+    Args:
+        schedules: At least one schedule.
+        boundaries: The step at which each schedule but the first begins: rising ints >= 1, one
+            fewer than there are schedules.
+
+    Error: that of the piece in charge.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: The boundaries do not rise, or their number does not fit.
+
+    Example:
+        >>> import clr_core
+        >>> s = clr_core.join([clr_core.constant(1.0), clr_core.linear_decay(0.5, 2)], [3])
+        >>> s.values(6)
+        [1.0, 1.0, 1.0, 0.5, 0.25, 0.0]
+    """
+
+    schedules: Sequence[Schedule]
+    boundaries: Sequence[int]
+
+    def __post_init__(self) -> None:
+        schedules = _items("schedules", self.schedules)
+        boundaries = _items("boundaries", self.boundaries)
+        for index, schedule in enumerate(schedules):
+            _check_schedule(f"schedules[{index}]", schedule)
+        boundaries = tuple(
+            check.whole(f"boundaries[{i}]", boundary) for i, boundary in enumerate(boundaries)
+        )
+        if len(schedules) != len(boundaries) + 1:
+            raise ValueError(
+                "boundaries must be one fewer than schedules, got "
+                f"{len(boundaries)} boundaries for {len(schedules)} schedules"
+            )
+        if any(late <= early for early, late in zip(boundaries, boundaries[1:], strict=False)):
+            raise ValueError(f"boundaries must rise, got boundaries={boundaries}")
+        self._set(schedules=schedules, boundaries=boundaries)
+
+    def _value(self, step: Any, xp: Any) -> Any:
+        value = self.schedules[0]._value(step, xp)
+        for schedule, start in zip(self.schedules[1:], self.boundaries, strict=True):
+            started = step >= start
+            value = xp.where(
+                started, schedule._value(xp.where(started, step, start) - start, xp), value
+            )
+        return value
+
+    def _range(self) -> tuple[float, float]:
+        lows, highs = zip(*(schedule._range() for schedule in self.schedules), strict=True)
+        return min(lows), max(highs)
+
+    def _completed_cycles(self, step: int) -> int:
+        starts = (0, *self.boundaries)
+        ends = (*self.boundaries, step)
+        return sum(
+            schedule._completed_cycles(min(end, step) - start)
+            for schedule, start, end in zip(self.schedules, starts, ends, strict=True)
+            if start <= step
+        )
+
+
+def with_warmup(schedule: Schedule, warmup_steps: int, *, start_lr: float = 0.0) -> join:
+    """``schedule`` delayed by a straight rise from ``start_lr`` to its first value.
+
+    ``start_lr + (schedule(0) - start_lr) * step / warmup_steps`` before step ``warmup_steps``, from
+    there on ``schedule(step - warmup_steps)``.
+
+    Args:
+        schedule: What follows the warmup.
+        warmup_steps: Updates in the rise, an int >= 1.
+        start_lr: The value at step 0, >= 0.
+
+    Returns:
+        A ``join`` of a ``linear_ramp`` and the schedule.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import clr_core
+        >>> clr_core.with_warmup(clr_core.constant(1.0), 4).values(6)
+        [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    _check_schedule("schedule", schedule)
+    warmup_steps = check.whole("warmup_steps", warmup_steps)
+    start_lr = check.real("start_lr", start_lr, minimum=0.0)
+    ramp = linear_ramp(start_lr, schedule(0), num_steps=warmup_steps + 1)
+    return join((ramp, schedule), (warmup_steps,))
+
+
+@policy
+@dataclass(frozen=True)
+class momentum_for(Schedule):
+    """Momentum (or beta1) that moves opposite to an LR schedule: lowest where the LR is highest.
+
+    ``high + (low - high) * h`` with ``h = (schedule(step) - base) / (max - base)`` held in [0, 1]: base
+    and max are the bounds the schedule was built with (of a ``join``, the lowest and the highest of
+    its parts).
+
+    Args:
+        schedule: The LR schedule; its two bounds must differ.
+        low: Momentum at the highest LR, in [0, 1).
+        high: Momentum at the lowest LR, in [low, 1).
+
+    Error: at most 16 eps(dtype) * high * max/(max - base), for every step to 2**31-1.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range, or the schedule's LR never moves.
+
+    Example:
+        >>> import clr_core
+        >>> m = clr_core.momentum_for(clr_core.triangular(0.0, 1.0, step_size=4), low=0.75, high=1 - 2**-3)
+        >>> m(0), m(2), m(4)
+        (0.875, 0.8125, 0.75)
+
+    Source: L. N. Smith, A disciplined approach to neural network hyper-parameters, 2018, section 4.3.
+    """
+
+    schedule: Schedule
+    low: float = field(default=0.85, kw_only=True)
+    high: float = field(default=0.95, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check_schedule("schedule", self.schedule)
+        low = check.real("low", self.low, minimum=0.0, below=1.0)
+        high = check.real("high", self.high, minimum=0.0, below=1.0)
+        check.ordered("low", low, "high", high)
+        self._set(low=low, high=high)
+        bottom, top = self.schedule._range()
+        if bottom == top:
+            raise ValueError(
+                f"schedule must have two different bounds, got schedule={self.schedule!r}"
+            )
+
+    def _value(self, step: Any, xp: Any) -> Any:
+        bottom, top = self.schedule._range()
+        share = (self.schedule._value(step, xp) - bottom) / (top - bottom)
+        share = xp.where(share > 0.0, share, 0.0)
+        return lerp(self.high, self.low, xp.where(share < 1.0, share, 1.0))
+
+    def _range(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    def _completed_cycles(self, step: int) -> int:
+        return self.schedule._completed_cycles(step)
+
+
+def _check_schedule(name: str, value: Any) -> None:
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{name} must be a clr_core schedule, got {name}={value!r}")
+
+
+def _items(name: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise TypeError(f"{name} must be a list or tuple, got {name}={value!r}")
+    return tuple(value)

@@ -1,0 +1,129 @@
+"""The 1cycle policy: one rise, one fall, and a tail far below where it began."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from clr_core import _validation as check
+from clr_core.schedules.base import Schedule, lerp, policy
+
+VARIANTS = ("smith", "two_phase", "three_phase")
+ANNEALS = ("linear", "cosine")
+
+
+@policy
+@dataclass(frozen=True)
+class one_cycle(Schedule):
+    """One cycle over a whole training: ``base_lr`` up to ``max_lr``, down to ``final_lr``, then constant.
+
+    With ``N = total_steps``, the peak at step ``p`` and the end at step ``e``:
+
+    * ``"smith"``: ``p = N/2``, ``e = N``, straight up and straight down past base_lr
+      (``max_lr - (max_lr - final_lr) * (step - p)/p``).
+    * ``"two_phase"``: ``p = rise_fraction*N - 1``, ``e = N - 1``; as torch and fastai do it.
+    * ``"three_phase"``: the same ``p`` and ``e``; down to base_lr by step ``2p``, then on to final_lr.
+
+    Args:
+        base_lr: The value at step 0, >= 0; max_lr/10 to max_lr/25 is usual.
+        max_lr: The peak, >= base_lr.
+        total_steps: Updates in the training (``N``), an int >= 2, even for ``"smith"``. Afterwards
+            the last value holds.
+        variant: Which of the three.
+        anneal: ``"linear"``, or ``"cosine"``: each straight part becomes half a cosine. Linear
+            for ``"smith"``, cosine for the others if left out.
+        rise_fraction: Share of the training spent rising, in (0, 1), for the last two variants; the
+            peak falls between two steps where ``p`` is not whole. Three phases need at most 1/2.
+        final_lr: The last value, in 0..base_lr; base_lr/1000 for ``"smith"`` (as in his logs),
+            base_lr/10,000 for the others (as in torch) if left out.
+
+    Error: at most 4 eps(dtype) * max_lr if linear, 16 if cosine, for every step to 2**31-1.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range, or leaves no step for a phase.
+
+    Example:
+        >>> import clr_core
+        >>> s = clr_core.one_cycle(0.1, 1.0, total_steps=10, final_lr=0.0)
+        >>> [round(value, 2) for value in s.values(12)]
+        [0.1, 0.28, 0.46, 0.64, 0.82, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0, 0.0]
+
+    Source: L. N. Smith and N. Topin, Super-Convergence, 2017, section 4, and the logs published with it.
+    """
+
+    base_lr: float
+    max_lr: float
+    total_steps: int
+    variant: str = field(default="smith", kw_only=True)
+    anneal: str | None = field(default=None, kw_only=True)
+    rise_fraction: float = field(default=0.3, kw_only=True)
+    final_lr: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        base_lr = check.real("base_lr", self.base_lr, minimum=0.0)
+        max_lr = check.real("max_lr", self.max_lr, minimum=0.0)
+        check.ordered("base_lr", base_lr, "max_lr", max_lr)
+        variant = check.choice("variant", self.variant, VARIANTS)
+        smith = variant == "smith"
+        anneal, final_lr = self.anneal, self.final_lr
+        if anneal is None:
+            anneal = "linear" if smith else "cosine"
+        if final_lr is None:
+            final_lr = base_lr / (1000 if smith else 10_000)
+        self._set(
+            base_lr=base_lr,
+            max_lr=max_lr,
+            total_steps=check.whole("total_steps", self.total_steps, minimum=2),
+            anneal=check.choice("anneal", anneal, ANNEALS),
+            rise_fraction=check.real("rise_fraction", self.rise_fraction, above=0.0, below=1.0),
+            final_lr=check.real("final_lr", final_lr, minimum=0.0, maximum=base_lr),
+        )
+        if smith and self.total_steps % 2:
+            raise ValueError(
+                f"total_steps must be even for variant='smith', got total_steps={self.total_steps}"
+            )
+        last_phase = 2 * self._peak if variant == "three_phase" else self._peak
+        if not 0 < self._peak <= last_phase < self._end:
+            raise ValueError(
+                "rise_fraction must leave at least one step to every phase, got "
+                f"rise_fraction={self.rise_fraction!r} with total_steps={self.total_steps}, {variant=}"
+            )
+
+    @cached_property
+    def _peak(self) -> float:
+        if self.variant == "smith":
+            return self.total_steps // 2
+        return self.rise_fraction * self.total_steps - 1
+
+    @cached_property
+    def _end(self) -> int:
+        return self.total_steps if self.variant == "smith" else self.total_steps - 1
+
+    def _value(self, step: Any, xp: Any) -> Any:
+        step = xp.where(step < self._end, step, self._end)
+        rise = xp.divide(step, self._peak)
+        if self.variant == "three_phase":
+            # Rising and falling alike between base_lr and max_lr, then from base_lr to final_lr.
+            turn, high = 2.0, self.base_lr
+            height = xp.minimum(rise, 2 - rise)
+        else:
+            turn, high = 1.0, self.max_lr
+            height = xp.where(rise < 1.0, rise, 1.0)
+        fall = xp.divide(self._end - step, self._end - turn * self._peak)
+        return xp.where(
+            rise <= turn,
+            lerp(self.base_lr, self.max_lr, self._annealed(height, xp)),
+            lerp(self.final_lr or 0.0, high, self._annealed(fall, xp)),
+        )
+
+    def _annealed(self, height: Any, xp: Any) -> Any:
+        return (1 - xp.cos(height * math.pi)) / 2 if self.anneal == "cosine" else height
+
+    def _range(self) -> tuple[float, float]:
+        return self.base_lr, self.max_lr
+
+    def _completed_cycles(self, step: int) -> int:
+        return int(step >= self.total_steps)

@@ -1,0 +1,131 @@
+"""From a training budget to whole cycles: the step size, and a total that ends where a cycle ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clr_core import _validation as check
+
+SHORTEST, LONGEST = 2, 10
+"""Epochs in half a cycle, as Smith 2015, section 3.2, advises."""
+
+ENOUGH_CYCLES = 3
+"""Cycles after which Smith found most of the benefit had come (the same section)."""
+
+
+@dataclass(frozen=True)
+class CyclePlan:
+    """A step size and a number of whole cycles; ``print`` it for what had to be dropped or added.
+
+    Attributes:
+        step_size: Updates in half a cycle, for any cyclical schedule.
+        cycles: Whole cycles in the training.
+        total_steps: ``2 * step_size * cycles`` updates: train this many and the last cycle is complete.
+        requested_steps: Updates in the budget that was asked about.
+        steps_per_epoch: Updates in an epoch.
+    """
+
+    step_size: int
+    cycles: int
+    total_steps: int
+    requested_steps: int
+    steps_per_epoch: int
+
+    @property
+    def added_steps(self) -> int:
+        """Updates more than the budget; negative where some are dropped."""
+        return self.total_steps - self.requested_steps
+
+    @property
+    def step_size_epochs(self) -> float:
+        """The step size in epochs."""
+        return self.step_size / self.steps_per_epoch
+
+    def __str__(self) -> str:
+        change = "exactly the budget"
+        if self.added_steps:
+            verb = "dropped from" if self.added_steps < 0 else "added to"
+            count = abs(self.added_steps)
+            change = (
+                f"{count} step{'s' * (count != 1)} ({count / self.steps_per_epoch:.3g} epochs) "
+                f"{verb} the budget of {self.requested_steps}"
+            )
+        return (
+            f"{self.cycles} cycle{'s' * (self.cycles != 1)} of 2 x {self.step_size} steps "
+            f"(step_size = {self.step_size_epochs:.3g} epochs), {self.total_steps} steps in all: {change}"
+        )
+
+
+def plan_cycles(
+    *,
+    steps_per_epoch: int,
+    epochs: float | None = None,
+    total_steps: int | None = None,
+    cycles: int | None = None,
+) -> CyclePlan:
+    """The whole cycles that fit a budget best, each half 2 to 10 epochs long.
+
+    Three cycles or more are preferred, then the total nearest to the budget, then a step size of
+    whole epochs, then fewer cycles. ``step_size = budget / (2 * cycles)``, rounded and held between 2
+    and 10 epochs.
+
+    Args:
+        steps_per_epoch: Updates in an epoch, an int >= 1.
+        epochs: The budget in epochs, > 0, whole or not.
+        total_steps: Or the budget in updates, an int >= 1. Give one of the two.
+        cycles: The number of cycles, an int >= 1, if it is not to be chosen.
+
+    Returns:
+        A ``CyclePlan``.
+
+    Raises:
+        TypeError: An argument is of the wrong kind, or not exactly one budget was given.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import clr_core
+        >>> plan = clr_core.plan_cycles(epochs=50, steps_per_epoch=100)
+        >>> plan.step_size, plan.cycles, plan.total_steps
+        (500, 5, 5000)
+        >>> print(clr_core.plan_cycles(epochs=3, steps_per_epoch=100))
+        1 cycle of 2 x 200 steps (step_size = 2 epochs), 400 steps in all: 100 steps (1 epochs) added to the budget of 300
+
+    Source: Smith 2015, section 3.2.
+    """
+    steps_per_epoch = check.whole(
+        "steps_per_epoch", steps_per_epoch, maximum=check.MAX_STEP // (2 * LONGEST)
+    )
+    if (epochs is None) == (total_steps is None):
+        raise TypeError(
+            f"exactly one of epochs and total_steps must be given, got {epochs=}, {total_steps=}"
+        )
+    if epochs is not None:
+        budget = max(1, round(check.real("epochs", epochs, above=0.0) * steps_per_epoch))
+        check.whole("epochs * steps_per_epoch", budget)
+    else:
+        budget = check.whole("total_steps", total_steps)
+    shortest, longest = SHORTEST * steps_per_epoch, LONGEST * steps_per_epoch
+    if cycles is not None:
+        candidates = [check.whole("cycles", cycles)]
+    else:
+        # More cycles than this would only be held at the shortest step size; fewer, at the longest.
+        most = max(1, -(-budget // (2 * shortest)))
+        fewest = max(1, budget // (2 * longest))
+        candidates = list(range(fewest, min(most, fewest + 1000) + 1))
+
+    def plan(count: int) -> CyclePlan:
+        step_size = min(max(round(budget / (2 * count)), shortest), longest)
+        return CyclePlan(step_size, count, 2 * step_size * count, budget, steps_per_epoch)
+
+    def worth(candidate: CyclePlan) -> tuple[Any, ...]:
+        return (
+            candidate.cycles < ENOUGH_CYCLES,
+            abs(candidate.added_steps),
+            candidate.step_size % steps_per_epoch != 0,
+            candidate.cycles,
+        )
+
+    best = min(map(plan, candidates), key=worth)
+    check.whole("total_steps", best.total_steps)
+    return best
