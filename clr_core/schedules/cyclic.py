@@ -184,9 +184,9 @@ class cyclic(_Cycle):
     Args: as ``triangular``, and
         shape: ``"linear"``: h; ``"cosine"`` (Hann): ``(1 - cos(pi*h))/2``; ``"parabolic"`` (Welch):
             ``1 - (1-h)**2``. Smith found them equivalent in training.
-        scale_fn: Factor on the height, a function of one number that gives a number; 1 if left out.
-            It is given an array where the step is one, so write it with operators. Register it
-            with ``register_scale_fn`` if the schedule is to be saved.
+        scale_fn: Factor on the height, a function of one float that gives a float; 1 if left out.
+            It is given a floating array where the step is an array, so write it with operators.
+            Register it with ``register_scale_fn`` if the schedule is to be saved.
         scale_mode: What ``scale_fn`` is given: ``"cycle"``, the number of the cycle, counted from 1
             as in bckenstler/CLR and torch; or ``"iterations"``, the step.
 
@@ -223,5 +223,7 @@ class cyclic(_Cycle):
         elif self.shape == "parabolic":
             height = height * (2 - height)
         if self.scale_fn is not None:
-            height = height * self.scale_fn(cycle + 1 if self.scale_mode == "cycle" else step)
+            count = cycle + 1 if self.scale_mode == "cycle" else step
+            # A division, since that alone makes a float of an int in every namespace.
+            height = height * self.scale_fn(xp.divide(count, 1))
         return lerp(self.base_lr, self.max_lr, height)
