@@ -6,6 +6,8 @@
 (0.001, 0.006)
 """
 
+from clr_core.range_test.curve import LRCurve
+from clr_core.range_test.machine import RangeTest
 from clr_core.schedules.base import Schedule, from_dict, register_scale_fn
 from clr_core.schedules.baselines import (
     constant,
@@ -25,6 +27,8 @@ __version__ = "26.11.0"
 
 __all__ = [
     "CyclePlan",
+    "LRCurve",
+    "RangeTest",
     "Schedule",
     "constant",
     "cosine_restarts",

@@ -64,6 +64,4 @@ def choice(name: str, value: Any, options: Collection[str]) -> str:
 def ordered(low_name: str, low: float, high_name: str, high: float) -> None:
     """Raise unless ``low <= high``."""
     if low > high:
-        raise ValueError(
-            f"{high_name} must be >= {low_name}, got {low_name}={low!r}, {high_name}={high!r}"
-        )
+        raise ValueError(f"{high_name} must be >= {low_name}, got {low_name}={low!r}, {high_name}={high!r}")

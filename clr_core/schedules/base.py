@@ -142,7 +142,7 @@ def policy_names() -> list[str]:
 
 
 def register_scale_fn(name: str) -> Callable[[F], F]:
-    """A decorator that gives a ``scale_fn`` a name, so that ``to_dict`` can write it and ``from_dict`` find it.
+    """A decorator that names a ``scale_fn``, so that ``to_dict`` can write it and ``from_dict`` find it.
 
     Args:
         name: Non-empty, not taken by another function; the same in the process that saves and the
@@ -214,7 +214,7 @@ def _known_scale_fn(config: dict[str, Any]) -> str:
 
 
 def lerp(low: float, high: float, weight: Any) -> Any:
-    """``low + (high - low) * weight``, written so that weight 0 gives ``low`` and weight 1 ``high`` to the bit."""
+    """``low + (high - low) * weight``, in a form that is exact at weight 0 and at weight 1."""
     return low * (1 - weight) + high * weight
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from clr_core import _validation as check
@@ -44,15 +45,13 @@ class join(Schedule):
         boundaries = _items("boundaries", self.boundaries)
         for index, schedule in enumerate(schedules):
             _check_schedule(f"schedules[{index}]", schedule)
-        boundaries = tuple(
-            check.whole(f"boundaries[{i}]", boundary) for i, boundary in enumerate(boundaries)
-        )
+        boundaries = tuple(check.whole(f"boundaries[{i}]", boundary) for i, boundary in enumerate(boundaries))
         if len(schedules) != len(boundaries) + 1:
             raise ValueError(
                 "boundaries must be one fewer than schedules, got "
                 f"{len(boundaries)} boundaries for {len(schedules)} schedules"
             )
-        if any(late <= early for early, late in zip(boundaries, boundaries[1:], strict=False)):
+        if any(late <= early for early, late in pairwise(boundaries)):
             raise ValueError(f"boundaries must rise, got boundaries={boundaries}")
         self._set(schedules=schedules, boundaries=boundaries)
 
@@ -60,9 +59,7 @@ class join(Schedule):
         value = self.schedules[0]._value(step, xp)
         for schedule, start in zip(self.schedules[1:], self.boundaries, strict=True):
             started = step >= start
-            value = xp.where(
-                started, schedule._value(xp.where(started, step, start) - start, xp), value
-            )
+            value = xp.where(started, schedule._value(xp.where(started, step, start) - start, xp), value)
         return value
 
     def _range(self) -> tuple[float, float]:
@@ -150,9 +147,7 @@ class momentum_for(Schedule):
         self._set(low=low, high=high)
         bottom, top = self.schedule._range()
         if bottom == top:
-            raise ValueError(
-                f"schedule must have two different bounds, got schedule={self.schedule!r}"
-            )
+            raise ValueError(f"schedule must have two different bounds, got schedule={self.schedule!r}")
 
     def _value(self, step: Any, xp: Any) -> Any:
         bottom, top = self.schedule._range()

@@ -53,9 +53,7 @@ class _Cycle(Schedule):
         period = self._period
         cycle = step // period
         position = step - cycle * period
-        height = xp.minimum(
-            xp.divide(position, self.step_size), xp.divide(period - position, self._down)
-        )
+        height = xp.minimum(xp.divide(position, self.step_size), xp.divide(period - position, self._down))
         return self._scaled(height, cycle, step, xp)
 
     def _scaled(self, height: Any, cycle: Any, step: Any, xp: Any) -> Any:
@@ -101,7 +99,7 @@ class triangular(_Cycle):
 @policy
 @dataclass(frozen=True)
 class triangular2(_Cycle):
-    """``triangular`` whose height halves at the end of each cycle: ``base_lr + (max_lr - base_lr) * h * 0.5**k``.
+    """``triangular`` whose height halves at each cycle's end: ``base_lr + (max_lr - base_lr) * h * 0.5**k``.
 
     Args: as ``triangular``; ``k`` is the 0-based cycle.
 

@@ -43,17 +43,13 @@ class CyclePlan:
         return self.step_size / self.steps_per_epoch
 
     def __str__(self) -> str:
-        change = "exactly the budget"
         if self.added_steps:
-            verb = "dropped from" if self.added_steps < 0 else "added to"
-            count = abs(self.added_steps)
-            change = (
-                f"{count} step{'s' * (count != 1)} ({count / self.steps_per_epoch:.3g} epochs) "
-                f"{verb} the budget of {self.requested_steps}"
-            )
+            change = f"{abs(self.added_steps)} {'fewer' if self.added_steps < 0 else 'more'} than"
+        else:
+            change = "exactly"
         return (
-            f"{self.cycles} cycle{'s' * (self.cycles != 1)} of 2 x {self.step_size} steps "
-            f"(step_size = {self.step_size_epochs:.3g} epochs), {self.total_steps} steps in all: {change}"
+            f"{self.cycles} x 2 x {self.step_size} = {self.total_steps} steps, "
+            f"{change} the budget (step_size is {self.step_size_epochs:.3g} epochs)"
         )
 
 
@@ -89,17 +85,13 @@ def plan_cycles(
         >>> plan.step_size, plan.cycles, plan.total_steps
         (500, 5, 5000)
         >>> print(clr_core.plan_cycles(epochs=3, steps_per_epoch=100))
-        1 cycle of 2 x 200 steps (step_size = 2 epochs), 400 steps in all: 100 steps (1 epochs) added to the budget of 300
+        1 x 2 x 200 = 400 steps, 100 more than the budget (step_size is 2 epochs)
 
     Source: Smith 2015, section 3.2.
     """
-    steps_per_epoch = check.whole(
-        "steps_per_epoch", steps_per_epoch, maximum=check.MAX_STEP // (2 * LONGEST)
-    )
+    steps_per_epoch = check.whole("steps_per_epoch", steps_per_epoch, maximum=check.MAX_STEP // (2 * LONGEST))
     if (epochs is None) == (total_steps is None):
-        raise TypeError(
-            f"exactly one of epochs and total_steps must be given, got {epochs=}, {total_steps=}"
-        )
+        raise TypeError(f"exactly one of epochs and total_steps must be given, got {epochs=}, {total_steps=}")
     if epochs is not None:
         budget = max(1, round(check.real("epochs", epochs, above=0.0) * steps_per_epoch))
         check.whole("epochs * steps_per_epoch", budget)
