@@ -6,6 +6,9 @@
 (0.001, 0.006)
 """
 
+from clr_core.bounds.landmarks import Landmarks, Undetermined
+from clr_core.bounds.smoothing import smooth, steepest_descent
+from clr_core.bounds.suggest import Bounds, suggest_bounds
 from clr_core.range_test.curve import LRCurve
 from clr_core.range_test.machine import RangeTest
 from clr_core.schedules.base import Schedule, from_dict, register_scale_fn
@@ -26,10 +29,13 @@ from clr_core.schedules.restarts import cosine_restarts
 __version__ = "26.11.0"
 
 __all__ = [
+    "Bounds",
     "CyclePlan",
     "LRCurve",
+    "Landmarks",
     "RangeTest",
     "Schedule",
+    "Undetermined",
     "constant",
     "cosine_restarts",
     "cyclic",
@@ -43,7 +49,10 @@ __all__ = [
     "one_cycle",
     "plan_cycles",
     "register_scale_fn",
+    "smooth",
+    "steepest_descent",
     "step_decay",
+    "suggest_bounds",
     "triangular",
     "triangular2",
     "warmup_stable_decay",

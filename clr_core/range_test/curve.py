@@ -100,8 +100,13 @@ class LRCurve:
             parts.append("with metrics")
         return f"LRCurve({', '.join(parts)})"
 
+    @property
+    def finite_points(self) -> int:
+        """How many points there are before the first loss that is not finite."""
+        return next((i for i, loss in enumerate(self.losses) if not math.isfinite(loss)), len(self))
+
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a header and a line a point: ``lr,loss`` and, where known, accuracy, optimizer and stop_reason.
+        """Write a header and a line a point: ``lr,loss`` and, where known, accuracy, optimizer, stop_reason.
 
         Every float is written so that ``from_csv`` reads the same one back.
         """

@@ -16,7 +16,7 @@ _MEMORY = 0.2
 
 
 class RangeTest:
-    """One short run while the LR rises, as a state machine: read ``lr``, train one update, ``record`` the loss.
+    """One short run while the LR rises, as a state machine: read ``lr``, train one update, ``record`` a loss.
 
     The LR of update ``k`` is ``schedule(k)``, an ``exponential_ramp`` or ``linear_ramp`` from ``start_lr``
     to ``end_lr``. The test is ``done`` after ``num_steps`` updates (``"completed"``), at the first loss that

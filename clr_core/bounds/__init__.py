@@ -1,0 +1,1 @@
+"""curve -> bounds: smoothing, the landmarks of a curve, the suggestion and its report."""

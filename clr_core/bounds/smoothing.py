@@ -1,0 +1,125 @@
+"""A smooth curve and its slope, measured in decades of LR, in linear time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from clr_core import _validation as check
+
+SMOOTHING_DECADES = 0.15
+"""Scale of the kernel: half a fall, which takes a decade or two, is left standing."""
+
+
+def smooth(
+    lrs: Sequence[float], losses: Sequence[float], *, decades: float = SMOOTHING_DECADES
+) -> list[float]:
+    """The losses freed from noise: at each LR, the value of a straight line fitted around it.
+
+    The fit is least squares in ``x = log10(lr)`` with weights ``exp(-abs(x_j - x_i) / decades)``. It looks
+    both ways, so nothing lags; a straight line in log LR comes back as it is; and the same training
+    recorded with more steps gives the same curve, since the scale is in decades, not in updates.
+
+    Args:
+        lrs: Finite, > 0, never falling.
+        losses: As many finite numbers.
+        decades: Scale of the weights, > 0.
+
+    Returns:
+        As many floats. The cost is O(n).
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: The lengths differ, a number is not finite, or the LRs fall.
+
+    Example:
+        >>> import clr_core
+        >>> [round(loss, 3) for loss in clr_core.smooth([1e-3, 1e-2, 1e-1], [3.0, 2.0, 1.0])]
+        [3.0, 2.0, 1.0]
+    """
+    return fit_lines(lrs, losses, decades)[0]
+
+
+def steepest_descent(
+    lrs: Sequence[float], losses: Sequence[float], *, decades: float = SMOOTHING_DECADES
+) -> float:
+    """The LR at which the smoothed loss falls fastest per decade.
+
+    Args:
+        lrs: Finite, > 0, never falling.
+        losses: As many finite numbers, at least two.
+        decades: Scale of the smoothing, as in ``smooth``.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: As in ``smooth``, or the loss falls nowhere.
+
+    Example:
+        >>> import clr_core
+        >>> clr_core.steepest_descent([1e-4, 1e-3, 1e-2, 1e-1, 1.0], [3.0, 2.9, 2.0, 1.1, 1.0])
+        0.01
+    """
+    slopes = fit_lines(lrs, losses, decades)[1]
+    steepest = min(range(len(slopes)), key=slopes.__getitem__, default=None)
+    if steepest is None or slopes[steepest] >= 0:
+        raise ValueError(f"losses must fall somewhere, got {len(slopes)} that never do")
+    return lrs[steepest]
+
+
+def fit_lines(
+    lrs: Sequence[float], losses: Sequence[float], decades: float
+) -> tuple[list[float], list[float]]:
+    """Value and slope (per decade) of the local line at each point."""
+    decades = check.real("decades", decades, above=0.0)
+    if len(lrs) != len(losses):
+        raise ValueError(f"losses must be as many as lrs, got {len(losses)} losses for {len(lrs)} lrs")
+    logs = [math.log10(check.real(f"lrs[{index}]", lr, above=0.0)) for index, lr in enumerate(lrs)]
+    for index in range(1, len(logs)):
+        if logs[index] < logs[index - 1]:
+            raise ValueError(f"lrs must not fall, got lrs[{index}]={lrs[index]!r} after {lrs[index - 1]!r}")
+    values = [check.real(f"losses[{index}]", loss) for index, loss in enumerate(losses)]
+    if not values:
+        return [], []
+    # Sums are taken of small numbers, whatever the size and offset of the losses.
+    offset = values[0] / 2 + values[-1] / 2
+    size = max(abs(value / 2 - offset / 2) for value in values) * 2 or 1.0
+    if not math.isfinite(size):
+        raise ValueError("losses must differ by less than the largest float")
+    scaled = [(value - offset) / size for value in values]
+    left = _one_sided_sums(logs, scaled, decades)
+    right = _one_sided_sums([-x for x in reversed(logs)], scaled[::-1], decades)[::-1]
+    fitted, slopes = [], []
+    for value, (w0, w1, w2, y0, y1), (v0, v1, v2, z0, z1) in zip(scaled, left, right, strict=True):
+        # The point itself is in both sums; distances to the right were taken with the sign reversed.
+        s0, s1, s2 = w0 + v0 - 1.0, w1 - v1, w2 + v2
+        t0, t1 = y0 + z0 - value, y1 - z1
+        determinant = s0 * s2 - s1 * s1
+        # With no other point in reach there is no slope to speak of.
+        slope = (s0 * t1 - s1 * t0) / determinant if determinant > 1e-12 * s0 * s0 * decades**2 else 0.0
+        fitted.append((t0 - slope * s1) / s0 * size + offset)
+        slopes.append(slope * size)
+    return fitted, slopes
+
+
+def _one_sided_sums(
+    logs: Sequence[float], values: Sequence[float], decades: float
+) -> list[tuple[float, float, float, float, float]]:
+    """At each point ``i``, over all ``j <= i``, the sums of ``w``, ``w*d``, ``w*d*d``, ``w*y`` and ``w*d*y``.
+
+    ``d = x_j - x_i`` and ``w = exp(d / decades)``. An exponential weight lets each point take the sums of
+    the one before: shift the distances, fade, add itself.
+    """
+    sums = []
+    w0 = w1 = w2 = y0 = y1 = 0.0
+    previous = logs[0]
+    for x, y in zip(logs, values, strict=True):
+        gap = x - previous
+        previous = x
+        fade = math.exp(-gap / decades)
+        w2 = fade * (w2 - 2 * gap * w1 + gap * gap * w0)
+        w1 = fade * (w1 - gap * w0)
+        y1 = fade * (y1 - gap * y0)
+        w0 = fade * w0 + 1.0
+        y0 = fade * y0 + y
+        sums.append((w0, w1, w2, y0, y1))
+    return sums
