@@ -136,9 +136,9 @@ def from_dict(config: dict[str, Any]) -> Schedule:
     return _KINDS[kind](**arguments)
 
 
-def policy_names() -> list[str]:
-    """The names of all policies, as ``from_dict`` and the command line spell them."""
-    return sorted(_KINDS)
+def policies() -> dict[str, type[Schedule]]:
+    """Every policy by the name ``from_dict`` and the command line know it by."""
+    return dict(_KINDS)
 
 
 def register_scale_fn(name: str) -> Callable[[F], F]:
@@ -216,14 +216,3 @@ def _known_scale_fn(config: dict[str, Any]) -> str:
 def lerp(low: float, high: float, weight: Any) -> Any:
     """``low + (high - low) * weight``, in a form that is exact at weight 0 and at weight 1."""
     return low * (1 - weight) + high * weight
-
-
-__all__ = [
-    "Schedule",
-    "from_dict",
-    "lerp",
-    "policy",
-    "policy_names",
-    "register_scale_fn",
-    "scale_fn_name",
-]

@@ -1,0 +1,92 @@
+"""The pictures; matplotlib (the ``plot`` extra) is loaded when the first one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from clr_core.bounds.landmarks import without_spikes
+from clr_core.bounds.smoothing import smooth
+
+if TYPE_CHECKING:
+    from clr_core.bounds.suggest import Bounds
+    from clr_core.range_test.curve import LRCurve
+
+RAW, SMOOTH, ACCENT = "#9aa5b1", "#1f4e79", "#e07a1f"
+
+
+def new_figure(width: float = 7.5, height: float = 4.5) -> Any:
+    """An empty figure, outside pyplot's state.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "plotting needs matplotlib, which is not installed: pip install matplotlib", name=error.name
+        ) from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure: Any, path: str | PathLike[str] | None) -> Any:
+    """The figure, written to the path where there is one; its ending names the format."""
+    if path is not None:
+        figure.savefig(path, dpi=144)
+    return figure
+
+
+def curve_figure(curve: LRCurve, path: str | PathLike[str] | None = None) -> Any:
+    """Loss against LR, raw and smoothed."""
+    figure = new_figure()
+    _draw_curve(figure.subplots(), curve)
+    return save(figure, path)
+
+
+def bounds_figure(bounds: Bounds, path: str | PathLike[str] | None = None) -> Any:
+    """The curve, or the first of several, with the bounds shaded and the landmarks marked."""
+    figure = new_figure()
+    axes = figure.subplots()
+    curve, marks = bounds.curves[0], bounds.evidence
+    for other in bounds.curves[1:]:
+        axes.plot(other.lrs, other.losses, ".", color=RAW, markersize=2)
+    _draw_curve(axes, curve)
+    if bounds.schedule == "constant":
+        axes.axvline(bounds.lr, color=ACCENT, label=f"lr = {bounds.lr:.3g}")
+    else:
+        label = f"base_lr {bounds.base_lr:.3g} to max_lr {bounds.max_lr:.3g}"
+        axes.axvspan(bounds.base_lr, bounds.max_lr, color=ACCENT, alpha=0.3, label=label)
+    axes.axvline(marks.steepest_lr, color=SMOOTH, linestyle=":", label=f"steepest {marks.steepest_lr:.3g}")
+    axes.set_title(f"Bounds for schedule={bounds.schedule!r}, confidence {bounds.confidence:.2f}")
+    axes.legend(loc="lower left")
+    return save(figure, path)
+
+
+def schedule_figure(values: Sequence[float], title: str, path: str | PathLike[str] | None = None) -> Any:
+    """Value against step."""
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.plot(range(len(values)), values, color=SMOOTH)
+    axes.set(xlabel="step (optimizer updates)", ylabel="learning rate", title=title)
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    return save(figure, path)
+
+
+def _draw_curve(axes: Any, curve: LRCurve) -> None:
+    count = curve.finite_points
+    lrs, losses = curve.lrs[:count], curve.losses[:count]
+    axes.plot(lrs, losses, ".", color=RAW, markersize=4, label="loss of each update")
+    if losses:
+        low, start = min(without_spikes(losses)), losses[0]
+        # The blow-up at the end would press everything else flat.
+        high = start + 0.5 * (start - low) if start > low else max(losses)
+        axes.plot(lrs, smooth(lrs, [min(loss, high) for loss in losses]), color=SMOOTH, label="smoothed")
+        margin = 0.1 * (high - low) or 1.0
+        axes.set_ylim(low - margin, high + margin)
+    axes.set_xscale("log")
+    axes.set(xlabel="learning rate", ylabel="loss")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")

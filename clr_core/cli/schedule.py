@@ -1,0 +1,94 @@
+"""``clr schedule``: the values of a policy, as a picture in text, CSV, JSON or an image."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from typing import Any
+
+from clr_core import _validation as check
+from clr_core._text_chart import TextChart
+from clr_core.schedules.base import Schedule, policies
+
+_TYPES = {"int": int, "float": float, "str": str}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's, with one sub-command for each policy."""
+    parser = commands.add_parser(
+        "schedule",
+        help="the values of a policy",
+        description="Show what a schedule does before training with it.",
+    )
+    kinds: Any = parser.add_subparsers(metavar="KIND", required=True)
+    for name, cls in sorted(policies().items()):
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # every policy is a dataclass
+        types = {item.name: _argument_type(item) for item in fields}
+        required = [item for item in fields if item.default is dataclasses.MISSING]
+        if any(types[item.name] is None for item in required):
+            continue  # schedules made of schedules cannot be said in words
+        kind = kinds.add_parser(name, help=_summary(cls), description=_summary(cls))
+        for item in fields:
+            if (argument_type := types[item.name]) is None:
+                continue
+            kind.add_argument(
+                f"--{item.name.replace('_', '-')}",
+                type=argument_type,
+                required=item in required,
+                default=argparse.SUPPRESS,
+                metavar=argument_type.__name__.upper(),
+                help=None if item in required else f"default: {item.default}",
+            )
+        kind.add_argument("--steps", type=int, required=True, metavar="N", help="updates to show")
+        output = kind.add_mutually_exclusive_group()
+        output.add_argument("--csv", action="store_true", help="print step,lr lines")
+        output.add_argument("--json", action="store_true", help="print the schedule and its values")
+        output.add_argument("--plot", metavar="OUT.png", help="write a picture (.png or .svg)")
+        kind.set_defaults(run=run, policy=cls, fields=[item.name for item in fields])
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print or draw the schedule."""
+    given = {name: getattr(arguments, name) for name in arguments.fields if hasattr(arguments, name)}
+    schedule: Schedule = arguments.policy(**given)
+    steps = check.whole("steps", arguments.steps)
+    if arguments.csv:
+        print("step,lr")
+        for step in range(steps):
+            print(f"{step},{schedule(step)!r}")
+    elif arguments.json:
+        print(json.dumps({"schedule": schedule.to_dict(), "values": schedule.values(steps)}))
+    elif arguments.plot:
+        from clr_core import _plot
+
+        _plot.schedule_figure(schedule.values(steps), repr(schedule), arguments.plot)
+        print(f"wrote {arguments.plot}")
+    else:
+        print("\n".join(text_picture(schedule, steps)))
+
+
+def text_picture(schedule: Schedule, steps: int) -> list[str]:
+    """The schedule drawn in characters, with its lowest and highest value."""
+    values = schedule.values(steps)
+    low, high, last = min(values), max(values), steps - 1
+    chart = TextChart((0.0, float(last)), (min(low, 0.0), high))
+    chart.draw(((float(step), value) for step, value in enumerate(values)), "*")
+    ticks = [(float(step), str(step)) for step in sorted({0, last // 4, last // 2, last * 3 // 4, last})]
+    return [
+        repr(schedule),
+        f"first {values[0]:.6g}, lowest {low:.6g}, highest {high:.6g}, last {values[-1]:.6g}",
+        "",
+        *chart.lines("      lr", ticks),
+        "           step",
+    ]
+
+
+def _summary(cls: type[Schedule]) -> str:
+    """The first line of the policy's docstring, fit for argparse."""
+    return (cls.__doc__ or "").partition("\n")[0].replace("``", "").replace("%", "%%")
+
+
+def _argument_type(item: dataclasses.Field[Any]) -> Any:
+    """int, float or str as the field is annotated; None where a command line cannot say it."""
+    return _TYPES.get(str(item.type).removesuffix(" | None"))

@@ -1,0 +1,42 @@
+"""``clr suggest``: bounds from the CSV file of a range test."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from typing import Any
+
+from clr_core.bounds.suggest import DIVISORS, suggest_bounds
+from clr_core.range_test.curve import LRCurve
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's."""
+    parser = commands.add_parser(
+        "suggest",
+        help="bounds from a recorded range test",
+        description="Read a range test from CSV (columns lr or learning_rate, loss; optionally an accuracy, "
+        "optimizer, stop_reason) and suggest bounds with the evidence for them.",
+    )
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE.csv", help="one range test, or several with other seeds"
+    )
+    parser.add_argument(
+        "--schedule", choices=tuple(DIVISORS), default="cyclic", help="what the bounds are for (%(default)s)"
+    )
+    parser.add_argument("--optimizer", metavar="NAME", help="SGD, AdamW, ...: where the file does not say")
+    parser.add_argument("--json", action="store_true", help="print the result's fields as one JSON object")
+    parser.add_argument("--plot", metavar="OUT.png", help="write the picture too (.png or .svg)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the suggestion."""
+    curves = [LRCurve.from_csv(path) for path in arguments.files]
+    if arguments.optimizer is not None:
+        curves = [replace(curve, optimizer=arguments.optimizer) for curve in curves]
+    bounds = suggest_bounds(curves, schedule=arguments.schedule)
+    if arguments.plot:
+        bounds.plot(arguments.plot)
+    print(json.dumps(bounds.to_dict()) if arguments.json else bounds)
