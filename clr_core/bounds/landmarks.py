@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from statistics import median, median_low
+from typing import Any
 
 from clr_core.bounds.smoothing import SMOOTHING_DECADES, fit_lines
 from clr_core.range_test.curve import LRCurve
@@ -63,11 +63,6 @@ class Landmarks:
     rise_lr: float
     rise_seen: bool
 
-    @property
-    def middle_lr(self) -> float:
-        """The geometric mean of ``fall_end_lr`` and ``rise_lr``."""
-        return math.sqrt(self.fall_end_lr * self.rise_lr)
-
 
 def read_landmarks(curve: LRCurve) -> Landmarks:
     """The landmarks of a curve.
@@ -80,7 +75,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
         raise _too_few(curve, count)
     lrs, raw = curve.lrs[:count], curve.losses[:count]
     losses = without_spikes(raw)
-    start = median(losses[: max(3, count // 10)])
+    start: float = _median(losses[: max(3, count // 10)])
     # A loss further above the start than it ever fell below says no more than that it diverged, and
     # its height would reach back into the smoothed curve.
     ceiling = 2 * start - min(losses)
@@ -114,7 +109,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
 def combine(readings: Sequence[Landmarks]) -> Landmarks:
     """The median of each landmark; a yes or no by majority."""
     values = {item.name: [getattr(reading, item.name) for reading in readings] for item in fields(Landmarks)}
-    return Landmarks(**{name: median_low(column) for name, column in values.items()})
+    return Landmarks(**{name: _median(column) for name, column in values.items()})
 
 
 def without_spikes(losses: Sequence[float]) -> list[float]:
@@ -123,11 +118,16 @@ def without_spikes(losses: Sequence[float]) -> list[float]:
     return [losses[0], *middle, losses[-1]]
 
 
+def _median(values: Sequence[Any]) -> Any:
+    """The middle value, the lower of two; ``statistics`` would cost more time to load than all of core."""
+    return sorted(values)[(len(values) - 1) // 2]
+
+
 def _noise(losses: Sequence[float]) -> float:
     """Standard deviation of one loss, from the differences of neighbours, which no trend can inflate."""
     differences = [abs(late - early) for early, late in pairwise(losses)]
     # 0.6745 is the median of abs(z) for a standard normal z.
-    return median(differences) / (0.6745 * math.sqrt(2)) if differences else 0.0
+    return float(_median(differences)) / (0.6745 * math.sqrt(2)) if differences else 0.0
 
 
 def _crossing(
@@ -137,7 +137,7 @@ def _crossing(
     for here, there in pairwise(path):
         if smoothed[there] > level:
             share = (level - smoothed[here]) / (smoothed[there] - smoothed[here])
-            return lrs[here] * (lrs[there] / lrs[here]) ** share
+            return lrs[here] * math.pow(lrs[there] / lrs[here], share)
     return None
 
 

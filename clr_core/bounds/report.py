@@ -42,15 +42,18 @@ def report(bounds: Bounds) -> str:
         f"{marks.fall_end_lr:.3g}.",
         f"  It was lowest, {marks.best_loss:.4g}, at lr {marks.best_lr:.3g}.",
         f"  {rise}",
-        f"  max_lr is the middle of {marks.fall_end_lr:.3g} and {marks.rise_lr:.3g} in decades, "
-        f"{marks.middle_lr:.3g}, divided by {marks.middle_lr / bounds.max_lr:.3g}; "
-        f"base_lr is max_lr divided by {bounds.max_lr / bounds.base_lr:.3g}.",
+        f"  max_lr is {marks.fall_end_lr:.3g} {_over(marks.fall_end_lr / bounds.max_lr)}, "
+        f"base_lr is max_lr {_over(bounds.max_lr / bounds.base_lr)}.",
         "",
         *chart(bounds.curves[0], bounds.base_lr, bounds.max_lr),
     ]
     if bounds.doubts:
         lines += ["", "To doubt, and what to do about it:", *(f"  - {doubt}" for doubt in bounds.doubts)]
     return "\n".join(lines)
+
+
+def _over(ratio: float) -> str:
+    return "itself" if abs(ratio - 1) < 1e-9 else f"divided by {ratio:.3g}"
 
 
 def chart(curve: LRCurve, base_lr: float, max_lr: float) -> list[str]:

@@ -12,29 +12,27 @@ from clr_core import _validation as check
 from clr_core.bounds.landmarks import Landmarks, Undetermined, combine, read_landmarks
 from clr_core.range_test.curve import LRCurve
 
-# Origin of the constants below: benchmarks/suggested_bounds.py, which trains 45 small networks to the
-# end at 24 peak LRs each and looks for the divisors with the least mean regret.
+# The divisors come from benchmarks/suggested_bounds.py, which trains 45 small networks to the end at 24
+# peak LRs each; they are those with the least mean loss of what could have been gained.
 
-DIVISORS = {"one_cycle": 1.0, "cyclic": 1.2, "constant": 2.0}
-"""How far below the middle the best peak LR of each kind of schedule lies, for SGD."""
+SCHEDULE_DIVISORS = {"one_cycle": 0.7, "cyclic": 1.0, "constant": 1.4}
+"""How far below the end of the fall the best peak LR of each kind of schedule lies, for SGD."""
 
 ADAPTIVE_DIVISOR = 4.0
 """How much further below it lies for optimizers that divide by the size of the gradient."""
 
+_ADAPTIVE = "adabelief adadelta adafactor adagrad adam adamax adamw lamb nadam radam rmsprop yogi"
+OPTIMIZER_DIVISORS = dict.fromkeys(_ADAPTIVE.split(), ADAPTIVE_DIVISOR) | {"lion": 10.0}
+"""By class name in lower case; 1 for those not named."""
+
 UNKNOWN_DIVISOR = math.sqrt(ADAPTIVE_DIVISOR)
-"""Between the two, where the optimizer is not known."""
+"""Between SGD and the adaptive optimizers, where the optimizer is not known."""
 
 BASE_FRACTIONS = {"one_cycle": 1 / 10, "cyclic": 1 / 4, "constant": 1.0}
 """base_lr / max_lr: Smith 2015, section 3.3 (a third or a quarter), and Smith and Topin 2017 (a tenth)."""
 
 MOST_CONFIDENCE = 0.9
 """Nothing that one short run can say is certain."""
-
-ADAPTIVE_OPTIMIZERS = frozenset(
-    {"adabelief", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "lamb", "lion", "nadam"}
-    | {"radam", "rmsprop", "yogi"}
-)
-"""Class names in lower case."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +86,10 @@ class Bounds:
 def suggest_bounds(curve: LRCurve | Sequence[LRCurve], *, schedule: str = "cyclic") -> Bounds:
     """The bounds that a range test suggests for a schedule, with the evidence and what is doubtful in it.
 
-    The loss of a range test falls, rests, and takes off. The useful LRs lie between the one at which
-    nine tenths of the fall are done and the one at which a tenth is lost again; their geometric mean,
-    divided by a number that depends on the schedule and on whether the optimizer is adaptive, is
-    ``max_lr``. ``base_lr`` is a quarter of it for cycles, a tenth for one cycle.
+    The loss of a range test falls, rests, and takes off. ``max_lr`` is the LR at which nine tenths of
+    the fall are done, divided by a number that depends on the schedule (0.7 for one cycle, 1 for
+    cycles, 1.4 for a constant LR) and on the optimizer (1 for SGD, 4 for adaptive ones, 10 for
+    Lion, 2 where it is not known). ``base_lr`` is a quarter of it for cycles, a tenth for one cycle.
 
     Args:
         curve: A recorded range test, or several of the same training with other seeds.
@@ -117,7 +115,7 @@ def suggest_bounds(curve: LRCurve | Sequence[LRCurve], *, schedule: str = "cycli
 
     Source: Smith 2015, section 3.3, for the range test and base_lr; the rule for max_lr is this library's.
     """
-    check.choice("schedule", schedule, DIVISORS)
+    check.choice("schedule", schedule, SCHEDULE_DIVISORS)
     curves = (curve,) if isinstance(curve, LRCurve) else curve
     if not isinstance(curves, Sequence) or not all(isinstance(item, LRCurve) for item in curves):
         raise TypeError(f"curve must be an LRCurve or a list of them, got curve={curve!r}")
@@ -129,13 +127,13 @@ def suggest_bounds(curve: LRCurve | Sequence[LRCurve], *, schedule: str = "cycli
     optimizer = optimizers.pop()
     readings = _readings(curves)
     evidence = combine(readings)
-    middle = evidence.middle_lr / optimizer_divisor(optimizer)
-    max_lr = middle / DIVISORS[schedule]
-    doubts = list(_doubts(evidence, optimizer, [reading.middle_lr for reading in readings]))
+    reach = evidence.fall_end_lr / optimizer_divisor(optimizer)
+    max_lr = reach / SCHEDULE_DIVISORS[schedule]
+    doubts = list(_doubts(evidence, optimizer, [reading.fall_end_lr for reading in readings]))
     return Bounds(
         base_lr=max_lr * BASE_FRACTIONS[schedule],
         max_lr=max_lr,
-        lr=middle / DIVISORS["constant"],
+        lr=reach / SCHEDULE_DIVISORS["constant"],
         confidence=math.prod((factor for factor, _ in doubts), start=MOST_CONFIDENCE),
         evidence=evidence,
         schedule=schedule,
@@ -146,9 +144,7 @@ def suggest_bounds(curve: LRCurve | Sequence[LRCurve], *, schedule: str = "cycli
 
 def optimizer_divisor(optimizer: str | None) -> float:
     """How far below SGD's the LRs of this optimizer lie."""
-    if optimizer is None:
-        return UNKNOWN_DIVISOR
-    return ADAPTIVE_DIVISOR if optimizer.lower() in ADAPTIVE_OPTIMIZERS else 1.0
+    return UNKNOWN_DIVISOR if optimizer is None else OPTIMIZER_DIVISORS.get(optimizer.lower(), 1.0)
 
 
 def _readings(curves: Sequence[LRCurve]) -> list[Landmarks]:
@@ -165,7 +161,9 @@ def _readings(curves: Sequence[LRCurve]) -> list[Landmarks]:
     return readings
 
 
-def _doubts(marks: Landmarks, optimizer: str | None, middles: Sequence[float]) -> Iterator[tuple[float, str]]:
+def _doubts(
+    marks: Landmarks, optimizer: str | None, fall_ends: Sequence[float]
+) -> Iterator[tuple[float, str]]:
     """What there is to doubt: the factor it puts on the confidence, and a sentence with the remedy."""
     if not marks.rise_seen:
         yield 0.5, "The loss never rose again, so max_lr may be too low: raise end_lr and test again."
@@ -177,7 +175,7 @@ def _doubts(marks: Landmarks, optimizer: str | None, middles: Sequence[float]) -
         yield 0.8, "The fall is small for so much noise: test with more steps, or average several seeds."
     if marks.points < 50:
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."
-    if max(middles) > 3 * min(middles):
+    if max(fall_ends) > 3 * min(fall_ends):
         yield 0.7, "The curves disagree by more than a factor of 3: test more seeds, with more steps."
     if optimizer is None:
         yield 0.8, "The optimizer is not known, and adaptive ones want less: give its name."

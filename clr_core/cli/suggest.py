@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from clr_core.bounds.suggest import DIVISORS, suggest_bounds
+from clr_core.bounds.suggest import SCHEDULE_DIVISORS, suggest_bounds
 from clr_core.range_test.curve import LRCurve
 
 
@@ -23,7 +23,10 @@ def add_parser(commands: Any) -> None:
         "files", nargs="+", metavar="FILE.csv", help="one range test, or several with other seeds"
     )
     parser.add_argument(
-        "--schedule", choices=tuple(DIVISORS), default="cyclic", help="what the bounds are for (%(default)s)"
+        "--schedule",
+        choices=tuple(SCHEDULE_DIVISORS),
+        default="cyclic",
+        help="what the bounds are for (%(default)s)",
     )
     parser.add_argument("--optimizer", metavar="NAME", help="SGD, AdamW, ...: where the file does not say")
     parser.add_argument("--json", action="store_true", help="print the result's fields as one JSON object")

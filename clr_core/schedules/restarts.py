@@ -89,7 +89,7 @@ class cosine_restarts(Schedule):
         context = Context(prec=60)
         ratio = Decimal(repr(self.t_mult))
         exact, length, total = Decimal(self.period), self.period, 0
-        lengths = []
+        lengths: list[float] = []
         while total <= check.MAX_STEP and len(lengths) <= _MOST_CYCLES:
             lengths.append(float(length))
             total += length
