@@ -75,7 +75,8 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
         raise _too_few(curve, count)
     lrs, raw = curve.lrs[:count], curve.losses[:count]
     losses = without_spikes(raw)
-    start: float = _median(losses[: max(3, count // 10)])
+    opening = max(3, count // 10)
+    start: float = _median(losses[:opening])
     # A loss further above the start than it ever fell below says no more than that it diverged, and
     # its height would reach back into the smoothed curve.
     ceiling = 2 * start - min(losses)
@@ -85,7 +86,8 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     noise = _noise(raw[: best + 2])
     # The kernel averages about 4 * SMOOTHING_DECADES worth of points.
     averaged = 4 * SMOOTHING_DECADES * count / max(math.log10(lrs[-1] / lrs[0]), SMOOTHING_DECADES)
-    if fall <= max(CLEAR_FALL * noise / math.sqrt(max(averaged, 1.0)), 1e-9 * abs(start)):
+    clear = max(CLEAR_FALL * noise / math.sqrt(max(averaged, 1.0)), 1e-9 * abs(start))
+    if fall <= clear or best < opening // 2:
         raise _no_fall(lrs, losses, start, noise, blown_up=count < len(curve))
     # Looking back from the best point, so that noise on the way down is not taken for the fall.
     fall_start = _crossing(lrs, smoothed, start - 0.1 * fall, range(best, -1, -1))

@@ -102,8 +102,11 @@ class LRCurve:
 
     @property
     def finite_points(self) -> int:
-        """How many points there are before the first loss that is not finite."""
-        return next((i for i, loss in enumerate(self.losses) if not math.isfinite(loss)), len(self))
+        """How many points there are before the first loss that is not finite.
+
+        A loss beyond 1e100 counts as infinite, so that sums and squares of the others are finite.
+        """
+        return next((i for i, loss in enumerate(self.losses) if not abs(loss) < 1e100), len(self))
 
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write a header and a line a point: ``lr,loss`` and, where known, accuracy, optimizer, stop_reason.

@@ -1,0 +1,276 @@
+"""Smoothing, landmarks, suggested bounds and their report."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import clr_core
+from clr_core import LRCurve, Undetermined, smooth, steepest_descent, suggest_bounds
+
+
+def model(log_lr: float) -> float:
+    """A textbook curve: flat at 2.3, down to 0.3 between lr 1e-4 and 1e-1, taking off at about 1."""
+    fall = 2.0 / (1.0 + math.exp(-3.0 * (log_lr + 2.5)))
+    return 2.3 - fall + 10.0 ** (3.0 * (log_lr - 0.2))
+
+
+def curve(
+    num_steps: int = 100,
+    noise: float = 0.0,
+    *,
+    shape: Callable[[float], float] = model,
+    optimizer: str | None = "SGD",
+    seed: int = 0,
+) -> LRCurve:
+    """The curve of a shape, sampled as a range test does it, with noise."""
+    generator = random.Random(seed)
+    test = clr_core.RangeTest(1e-7, 10.0, num_steps, optimizer=optimizer)
+    while not test.done:
+        test.record(shape(math.log10(test.lr)) + generator.gauss(0.0, noise))
+    return test.curve
+
+
+# Smoothing
+
+
+@given(st.floats(-100, 100), st.floats(-100, 100), st.integers(2, 50))
+def test_a_straight_line_in_log_lr_comes_back(slope: float, height: float, count: int) -> None:
+    """Local lines have no bias at the ends, and none in the middle."""
+    lrs = [10 ** (-5 + 4 * i / count) for i in range(count)]
+    losses = [height + slope * math.log10(lr) for lr in lrs]
+    assert smooth(lrs, losses) == pytest.approx(losses, abs=1e-7 * (abs(slope) * 5 + abs(height) + 1))
+
+
+def test_smoothing_equals_the_weighted_least_squares_it_claims() -> None:
+    """The linear-time sums give the fit of the docstring, computed here point by point."""
+    generator = random.Random(3)
+    lrs = sorted(10 ** generator.uniform(-4, 0) for _ in range(40))
+    losses = [generator.gauss(0, 1) for _ in lrs]
+    xs = [math.log10(lr) for lr in lrs]
+    for x, fitted in zip(xs, smooth(lrs, losses, decades=0.3), strict=True):
+        weights = [math.exp(-abs(other - x) / 0.3) for other in xs]
+        total = sum(weights)
+        mean_x = sum(w * other for w, other in zip(weights, xs, strict=True)) / total
+        mean_y = sum(w * y for w, y in zip(weights, losses, strict=True)) / total
+        above = sum(w * (o - mean_x) * (y - mean_y) for w, o, y in zip(weights, xs, losses, strict=True))
+        below = sum(w * (o - mean_x) ** 2 for w, o in zip(weights, xs, strict=True))
+        assert fitted == pytest.approx(mean_y + above / below * (x - mean_x), abs=1e-9)
+
+
+def test_the_steepest_descent_does_not_lag() -> None:
+    """The steepest point of a symmetric fall is its middle, for few steps and for many."""
+    for num_steps in (50, 100, 1000):
+        lrs = clr_core.exponential_ramp(1e-5, 1.0, num_steps).values(num_steps)
+        losses = [1 / (1 + math.exp(4 * (math.log10(lr) + 2.5))) for lr in lrs]
+        assert steepest_descent(lrs, losses) == pytest.approx(10**-2.5, rel=0.13)
+
+
+def test_smoothing_is_linear_in_time() -> None:
+    """Ten times the points take about ten times as long."""
+
+    def seconds(count: int) -> float:
+        lrs = clr_core.exponential_ramp(1e-7, 10.0, count).values(count)
+        start = time.perf_counter()
+        smooth(lrs, [1.0] * count)
+        return time.perf_counter() - start
+
+    few = min(seconds(2_000) for _ in range(3))
+    assert min(seconds(20_000) for _ in range(3)) < 40 * few
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: smooth([1.0], []), ValueError, "losses must be as many as lrs, got 0 losses for 1 lrs"),
+        (lambda: smooth([1.0], [math.nan]), ValueError, r"losses\[0\] must be a finite number"),
+        (lambda: smooth([0.0], [1.0]), ValueError, r"lrs\[0\] must be a finite number > 0"),
+        (lambda: smooth([2.0, 1.0], [1.0, 1.0]), ValueError, r"lrs must not fall, got lrs\[1\]=1\.0"),
+        (lambda: smooth([1.0], [1.0], decades=0.0), ValueError, "decades must be a finite number > 0"),
+        (lambda: smooth([1.0], ["a"]), TypeError, r"losses\[0\]"),  # type: ignore[list-item]
+        (lambda: steepest_descent([1.0, 2.0], [1.0, 2.0]), ValueError, "losses must fall somewhere, got 2"),
+        (lambda: steepest_descent([], []), ValueError, "losses must fall somewhere, got 0"),
+    ],
+)
+def test_smoothing_refuses_bad_input(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    """Bad input is refused, naming the argument and the value."""
+    with pytest.raises(error, match=message):
+        call()
+
+
+# Bounds
+
+
+@pytest.mark.parametrize("num_steps", [60, 100, 300, 1000])
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.2])
+def test_the_answer_does_not_move_with_the_number_of_steps(num_steps: int, noise: float) -> None:
+    """Smoothing is in decades: 60 or 1000 updates of one curve give max_lr within a factor of 1.6."""
+    expected = suggest_bounds(curve(2000)).max_lr
+    assert 1 / 1.6 < suggest_bounds(curve(num_steps, noise)).max_lr / expected < 1.6
+
+
+def test_the_bounds_of_a_textbook_curve() -> None:
+    """Landmarks and bounds lie where a person reading the curve would put them."""
+    bounds = suggest_bounds(curve(300))
+    marks = bounds.evidence
+    assert 1e-4 < marks.fall_start_lr < 1e-2 < marks.fall_end_lr < 0.2
+    assert marks.fall_start_lr < marks.steepest_lr < marks.fall_end_lr < marks.best_lr < marks.rise_lr < 1.5
+    assert marks.start_loss == pytest.approx(2.3, abs=0.01)
+    assert bounds.max_lr == marks.fall_end_lr
+    assert bounds.base_lr == bounds.max_lr / 4
+    assert bounds.confidence == 0.9
+    assert bounds.doubts == ()
+
+
+def test_the_answer_depends_on_the_schedule_and_the_optimizer() -> None:
+    """One cycle wants the highest peak, a constant LR the lowest; adaptive optimizers want less."""
+    one, cycles, constant = (
+        suggest_bounds(curve(), schedule=kind) for kind in ("one_cycle", "cyclic", "constant")
+    )
+    assert one.max_lr > cycles.max_lr > constant.max_lr
+    assert constant.base_lr == constant.max_lr == constant.lr == cycles.lr
+    assert one.base_lr == pytest.approx(one.max_lr / 10)
+    sgd, unknown, adam, lion = (
+        suggest_bounds(curve(optimizer=name)).max_lr for name in ("SGD", None, "adamw", "Lion")
+    )
+    assert sgd > unknown > adam > lion
+
+
+@settings(deadline=None)
+@given(st.floats(0.01, 1e4), st.floats(-1e3, 1e3))
+def test_scaling_and_shifting_the_loss_changes_nothing(scale: float, shift: float) -> None:
+    """The unit and the zero of the loss do not matter, also below zero."""
+    base = curve(100, 0.05)
+    moved = LRCurve(base.lrs, [scale * loss + shift for loss in base.losses], optimizer="SGD")
+    assert suggest_bounds(moved).max_lr == pytest.approx(suggest_bounds(base).max_lr, rel=1e-3)
+
+
+@pytest.mark.parametrize("place", range(0, 95, 5))
+def test_a_single_spike_hardly_matters(place: int) -> None:
+    """One wild loss anywhere moves max_lr by less than a factor of 1.5."""
+    base = curve(100, 0.02)
+    losses = list(base.losses)
+    place = min(place, len(losses) - 1)
+    losses[place] += 50.0
+    spiked = LRCurve(base.lrs, losses, optimizer="SGD")
+    assert 1 / 1.5 < suggest_bounds(spiked).max_lr / suggest_bounds(base).max_lr < 1.5
+
+
+def test_a_trailing_nan_is_a_divergence() -> None:
+    """Losses after the first NaN are not read."""
+    base = curve(100)
+    seen = len(base) - 3
+    losses = [*base.losses[:seen], math.nan, 0.0, 0.0]
+    bounds = suggest_bounds(LRCurve(base.lrs, losses, optimizer="SGD"))
+    assert bounds.evidence.points == seen
+    assert bounds.max_lr == pytest.approx(suggest_bounds(base).max_lr, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("losses", "reason"),
+    [
+        ([], "too_few_points"),
+        ([2.0] * 9, "too_few_points"),
+        ([2.0, 2.0, math.nan], "diverged_at_once"),
+        ([2.0] * 100, "flat"),
+        ([2.0 + 0.1 * math.sin(7.0 * i * i) for i in range(100)], "flat"),
+        ([2.0 + 0.1 * i for i in range(100)], "diverged_at_once"),
+        ([2.0 + 2.0**i for i in range(60)], "diverged_at_once"),
+        ([2.0] * 80 + [2.0 + 2.0**i for i in range(20)], "never_falls"),
+        ([2.0] * 80 + [math.inf], "never_falls"),
+    ],
+)
+def test_refuses_honestly(losses: list[float], reason: str) -> None:
+    """A curve that does not say is refused with a reason and a sentence, not answered with a number."""
+    lrs = [1e-7 * 1.2**i for i in range(len(losses))]
+    with pytest.raises(Undetermined) as caught:
+        suggest_bounds(LRCurve(lrs, losses))
+    assert caught.value.reason == reason
+    assert str(caught.value).endswith((".", "longer."))
+    assert isinstance(caught.value, ValueError)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=60))
+def test_any_floats_give_bounds_or_a_refusal(losses: list[float]) -> None:
+    """No list of losses crashes it or gets a bound that is no number within the tested range."""
+    lrs = [1e-6 * 1.3**i for i in range(len(losses))]
+    try:
+        bounds = suggest_bounds(LRCurve(lrs, losses))
+    except Undetermined:
+        return
+    assert 0 < bounds.base_lr <= bounds.max_lr < math.inf
+    assert lrs[0] <= bounds.evidence.fall_end_lr <= lrs[-1]
+    assert 0 < bounds.confidence <= 0.9
+    assert str(bounds)
+
+
+def test_several_seeds_are_one_answer() -> None:
+    """A list of curves is answered by the medians of their landmarks, and curves that refuse are outvoted."""
+    seeds = [curve(100, 0.1, seed=seed) for seed in range(5)]
+    single = sorted(suggest_bounds(item).max_lr for item in seeds)
+    assert suggest_bounds(seeds).max_lr == single[2]
+    flat = LRCurve(seeds[0].lrs, [2.0] * len(seeds[0]), optimizer="SGD")
+    assert suggest_bounds([flat, *seeds]).max_lr == single[2]
+    with pytest.raises(Undetermined):
+        suggest_bounds([flat, flat, seeds[0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: suggest_bounds(curve(), schedule="x"), ValueError, "schedule must be one of 'one_cycle'"),
+        (lambda: suggest_bounds([]), ValueError, "curve must be at least one LRCurve"),
+        (lambda: suggest_bounds([1.0, 2.0]), TypeError, "curve must be an LRCurve or a list of them"),  # type: ignore[list-item]
+        (
+            lambda: suggest_bounds([curve(), curve(optimizer="Adam")]),
+            ValueError,
+            r"curves must come from one optimizer, got \['Adam', 'SGD'\]",
+        ),
+    ],
+)
+def test_suggestion_refuses_bad_input(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    """Bad input is refused, naming the argument and the value."""
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_each_doubt_lowers_the_confidence_and_says_what_to_do() -> None:
+    """A curve cut off before it rises, of an unknown optimizer, is answered with two doubts."""
+    full = curve(100)
+    cut = sum(lr < 0.1 for lr in full.lrs)
+    bounds = suggest_bounds(LRCurve(full.lrs[:cut], full.losses[:cut]))
+    assert bounds.confidence == pytest.approx(0.9 * 0.5 * 0.8)
+    assert len(bounds.doubts) == 2
+    assert "raise end_lr" in bounds.doubts[0]
+
+
+def test_the_report_says_what_was_seen() -> None:
+    """The printed report has the bounds, the evidence, a picture and the doubts."""
+    text = str(suggest_bounds(curve(100, 0.05, optimizer=None)))
+    lines = text.splitlines()
+    assert lines[0].startswith("Bounds for a cyclical schedule, confidence 0.72")
+    for word in ("base_lr = ", "max_lr  = ", "nine tenths", "####", "====", "optimizer is not known"):
+        assert word in text
+    assert max(map(len, lines)) <= 100
+    assert text.isascii()
+
+
+def test_the_result_is_plain_json() -> None:
+    """to_dict is JSON with the fields of the result."""
+    bounds = suggest_bounds(curve())
+    fields = json.loads(json.dumps(bounds.to_dict()))
+    assert fields["max_lr"] == bounds.max_lr
+    assert fields["evidence"]["steepest_lr"] == bounds.evidence.steepest_lr
+    assert set(fields) == {"base_lr", "max_lr", "lr", "confidence", "schedule", "doubts", "evidence"}

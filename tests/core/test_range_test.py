@@ -1,0 +1,142 @@
+"""The range test as a state machine, without a training loop."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import clr_core
+
+
+def run(losses: list[float], **arguments: object) -> clr_core.RangeTest:
+    """A test told these losses until it is done."""
+    test = clr_core.RangeTest(num_steps=len(losses), **arguments)  # type: ignore[arg-type]
+    for loss in losses:
+        if test.done:
+            break
+        test.record(loss)
+    return test
+
+
+def test_sweeps_from_start_to_end_exactly() -> None:
+    """The first LR is start_lr, the last end_lr, and their ratios are equal in between."""
+    test = run([1.0] * 5, start_lr=1e-4, end_lr=1.0)
+    assert test.curve.lrs == pytest.approx((1e-4, 1e-3, 1e-2, 1e-1, 1.0))
+    assert (test.curve.lrs[0], test.curve.lrs[-1]) == (1e-4, 1.0)
+    assert test.stop_reason == "completed"
+
+
+def test_linear_mode_has_equal_differences() -> None:
+    """Smith's own protocol: the LR rises in a straight line."""
+    test = run([1.0] * 5, start_lr=0.25, end_lr=1.25, mode="linear")
+    assert test.curve.lrs == (0.25, 0.5, 0.75, 1.0, 1.25)
+
+
+def test_lr_is_that_of_the_next_record() -> None:
+    """The LR that was read is the LR that is recorded with the loss."""
+    test = clr_core.RangeTest(num_steps=10)
+    used = []
+    while not test.done:
+        used.append(test.lr)
+        test.record(0.0)
+    assert tuple(used) == test.curve.lrs
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_stops_at_the_first_loss_that_is_not_finite(loss: float) -> None:
+    """A NaN or an infinity ends the test and stays in the record."""
+    test = run([1.0, 2.0, loss, 1.0])
+    assert test.stop_reason == "non_finite"
+    assert len(test.curve) == 3
+    assert not math.isfinite(test.curve.losses[-1])
+
+
+@pytest.mark.parametrize("offset", [0.0, -2.0, -50.0])
+def test_stops_when_all_that_was_won_is_lost(offset: float) -> None:
+    """A loss that falls by 2 and climbs without end is stopped, also below zero."""
+    losses = [2.0] * 30 + [2.0 - i / 10 for i in range(21)] + [2.0**i for i in range(49)]
+    test = run([loss + offset for loss in losses])
+    assert test.stop_reason == "diverged"
+    assert 50 < len(test.curve) < 75
+
+
+def test_never_stops_for_a_finite_loss_if_told_so() -> None:
+    """divergence=None lets the test run to its end."""
+    assert run([2.0**i for i in range(100)], divergence=None).stop_reason == "completed"
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60),
+    st.floats(0.1, 10.0),
+)
+def test_divergence_does_not_depend_on_the_unit_of_the_loss(losses: list[float], unit: float) -> None:
+    """Scaling the losses by a power of two stops the test at the same update."""
+    factor = 2.0 ** round(math.log2(unit))
+    assert len(run(losses).curve) == len(run([loss * factor for loss in losses]).curve)
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=2, max_size=80))
+def test_takes_any_losses(losses: list[float]) -> None:
+    """Whatever the losses, the test ends with a reason and a curve as long as what it was told."""
+    test = run(losses)
+    assert test.done
+    assert test.stop_reason in {"completed", "diverged", "non_finite"}
+    assert len(test.curve) <= len(losses)
+
+
+def test_interruption_keeps_what_was_recorded() -> None:
+    """stop() ends the test with its own reason; a second one changes nothing."""
+    test = clr_core.RangeTest(num_steps=10, optimizer="SGD")
+    test.record(1.0, metric=0.5)
+    test.stop()
+    test.stop("diverged")
+    assert test.curve == clr_core.LRCurve([1e-7], [1.0], [0.5], optimizer="SGD", stop_reason="interrupted")
+    for action in (lambda: test.record(1.0), lambda: test.lr):
+        with pytest.raises(RuntimeError, match=r"the range test is done \(interrupted\)"):
+            action()
+
+
+def test_metric_at_every_update_or_at_none() -> None:
+    """A metric that comes and goes is refused, and nothing of that update is kept."""
+    with_metric, without = clr_core.RangeTest(), clr_core.RangeTest()
+    with_metric.record(1.0, metric=0.1)
+    without.record(1.0)
+    with pytest.raises(ValueError, match="metric must be given at every update or at none, got metric=None"):
+        with_metric.record(1.0)
+    with pytest.raises(ValueError, match=r"got metric=0\.1 at update 1"):
+        without.record(1.0, metric=0.1)
+    assert (len(with_metric.curve), len(without.curve)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"start_lr": 0.0}, ValueError, r"start_lr must be a finite number > 0, got start_lr=0\.0"),
+        ({"start_lr": math.nan}, ValueError, "start_lr"),
+        ({"start_lr": "a"}, TypeError, "start_lr"),
+        ({"start_lr": True}, TypeError, "start_lr"),
+        ({"end_lr": math.inf}, ValueError, "end_lr"),
+        ({"end_lr": 1e-7}, ValueError, "end_lr must be > start_lr, got start_lr=1e-07, end_lr=1e-07"),
+        ({"num_steps": 1}, ValueError, "num_steps must be an int >= 2, got num_steps=1"),
+        ({"num_steps": 10.0}, TypeError, r"num_steps must be an int >= 2, got num_steps=10\.0"),
+        ({"mode": "cosine"}, ValueError, "mode must be one of 'exponential', 'linear', got mode='cosine'"),
+        ({"divergence": 0.0}, ValueError, "divergence"),
+        ({"optimizer": 3}, TypeError, "optimizer must be a str or None, got optimizer=3"),
+    ],
+)
+def test_refuses_bad_arguments(arguments: dict[str, object], error: type[Exception], message: str) -> None:
+    """Bad input is refused at construction, naming the argument and the value."""
+    with pytest.raises(error, match=message):
+        clr_core.RangeTest(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("loss", [None, "1.0", True, [1.0]])
+def test_refuses_a_loss_that_is_no_number(loss: object) -> None:
+    """A loss that is no number raises and is not recorded."""
+    test = clr_core.RangeTest()
+    with pytest.raises(TypeError):
+        test.record(loss)
+    assert len(test.curve) == 0
