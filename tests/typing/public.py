@@ -1,8 +1,6 @@
 """The types a user sees, pinned; checked by mypy and pyright on the installed wheel, never run."""
 
-from typing import Any
-
-from typing_extensions import assert_type
+from typing import Any, assert_type
 
 import clr_core
 
