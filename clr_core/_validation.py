@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Collection
+from numbers import Real
 from typing import Any
 
 MAX_STEP = 2**31 - 1
@@ -43,9 +44,12 @@ def real(
         if math.isfinite(limit)
     ]
     rule = f"{name} must be a finite number" + (" " + " and ".join(limits) if limits else "")
-    if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{rule}, got {name}={value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{rule}, got {name}={value!r}") from None
     if not (math.isfinite(number) and minimum <= number <= maximum and above < number < below):
         raise ValueError(f"{rule}, got {name}={number!r}")
     return number

@@ -132,9 +132,7 @@ def _noise(losses: Sequence[float]) -> float:
     return float(_median(differences)) / (0.6745 * math.sqrt(2)) if differences else 0.0
 
 
-def _crossing(
-    lrs: Sequence[float], smoothed: Sequence[float], level: float, path: Sequence[int]
-) -> float | None:
+def _crossing(lrs: Sequence[float], smoothed: Sequence[float], level: float, path: Sequence[int]) -> float | None:
     """The LR, between two points in log LR, at which the curve first comes above the level on its path."""
     for here, there in pairwise(path):
         if smoothed[there] > level:

@@ -11,9 +11,7 @@ SMOOTHING_DECADES = 0.15
 """Scale of the kernel: half a fall, which takes a decade or two, is left standing."""
 
 
-def smooth(
-    lrs: Sequence[float], losses: Sequence[float], *, decades: float = SMOOTHING_DECADES
-) -> list[float]:
+def smooth(lrs: Sequence[float], losses: Sequence[float], *, decades: float = SMOOTHING_DECADES) -> list[float]:
     """The losses freed from noise: at each LR, the value of a straight line fitted around it.
 
     The fit is least squares in ``x = log10(lr)`` with weights ``exp(-abs(x_j - x_i) / decades)``. It looks
@@ -40,9 +38,7 @@ def smooth(
     return fit_lines(lrs, losses, decades)[0]
 
 
-def steepest_descent(
-    lrs: Sequence[float], losses: Sequence[float], *, decades: float = SMOOTHING_DECADES
-) -> float:
+def steepest_descent(lrs: Sequence[float], losses: Sequence[float], *, decades: float = SMOOTHING_DECADES) -> float:
     """The LR at which the smoothed loss falls fastest per decade.
 
     Args:
@@ -66,9 +62,7 @@ def steepest_descent(
     return lrs[steepest]
 
 
-def fit_lines(
-    lrs: Sequence[float], losses: Sequence[float], decades: float
-) -> tuple[list[float], list[float]]:
+def fit_lines(lrs: Sequence[float], losses: Sequence[float], decades: float) -> tuple[list[float], list[float]]:
     """Value and slope (per decade) of the local line at each point."""
     decades = check.real("decades", decades, above=0.0)
     if len(lrs) != len(losses):

@@ -161,9 +161,7 @@ def _readings(curves: Sequence[LRCurve]) -> list[Landmarks]:
     return readings
 
 
-def _doubts(
-    marks: Landmarks, optimizer: str | None, fall_ends: Sequence[float]
-) -> Iterator[tuple[float, str]]:
+def _doubts(marks: Landmarks, optimizer: str | None, fall_ends: Sequence[float]) -> Iterator[tuple[float, str]]:
     """What there is to doubt: the factor it puts on the confidence, and a sentence with the remedy."""
     if not marks.rise_seen:
         yield 0.5, "The loss never rose again, so max_lr may be too low: raise end_lr and test again."

@@ -19,9 +19,7 @@ def add_parser(commands: Any) -> None:
         description="Read a range test from CSV (columns lr or learning_rate, loss; optionally an accuracy, "
         "optimizer, stop_reason) and suggest bounds with the evidence for them.",
     )
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE.csv", help="one range test, or several with other seeds"
-    )
+    parser.add_argument("files", nargs="+", metavar="FILE.csv", help="one range test, or several with other seeds")
     parser.add_argument(
         "--schedule",
         choices=tuple(SCHEDULE_DIVISORS),

@@ -74,9 +74,7 @@ class LRCurve:
             object.__setattr__(self, name, value)
         for name, values in (("losses", self.losses), ("metrics", self.metrics)):
             if values is not None and len(values) != len(self.lrs):
-                raise ValueError(
-                    f"{name} must be as many as lrs, got {len(values)} {name} for {len(self.lrs)} lrs"
-                )
+                raise ValueError(f"{name} must be as many as lrs, got {len(values)} {name} for {len(self.lrs)} lrs")
         for index, lr in enumerate(self.lrs):
             check.real(f"lrs[{index}]", lr, above=0.0)
             if index and lr < self.lrs[index - 1]:
@@ -233,22 +231,16 @@ class _Table:
         for name in wanted:
             if name in names:
                 return names.index(name)
-        raise ValueError(
-            f"{self.path}: no column named {' or '.join(wanted)}, the header has: {', '.join(names)}"
-        )
+        raise ValueError(f"{self.path}: no column named {' or '.join(wanted)}, the header has: {', '.join(names)}")
 
     def add(self, row: list[str], line: int) -> None:
         if len(row) != self.width:
-            raise ValueError(
-                f"{self.path}, line {line}: {len(row)} columns where the header has {self.width}"
-            )
+            raise ValueError(f"{self.path}, line {line}: {len(row)} columns where the header has {self.width}")
         lr = self._number("lr", row[self.lr], line)
         if not (math.isfinite(lr) and lr > 0):
             raise ValueError(f"{self.path}, line {line}: lr must be finite and > 0, got lr={lr!r}")
         if self.lrs and lr < self.lrs[-1]:
-            raise ValueError(
-                f"{self.path}, line {line}: lr must not fall, got lr={lr!r} after {self.lrs[-1]!r}"
-            )
+            raise ValueError(f"{self.path}, line {line}: lr must not fall, got lr={lr!r} after {self.lrs[-1]!r}")
         self.lrs.append(lr)
         self.losses.append(self._number("loss", row[self.loss], line))
         if self.metrics is not None and self.metric is not None:
@@ -259,9 +251,7 @@ class _Table:
         try:
             return float(text)
         except ValueError:
-            raise ValueError(
-                f"{self.path}, line {line}: {name} must be a number, got {name}={text!r}"
-            ) from None
+            raise ValueError(f"{self.path}, line {line}: {name} must be a number, got {name}={text!r}") from None
 
 
 def _floats(name: str, values: Iterable[float]) -> tuple[float, ...]:

@@ -110,8 +110,7 @@ class RangeTest:
         value = float(loss)
         if self._lrs and (metric is None) == bool(self._metrics):
             raise ValueError(
-                f"metric must be given at every update or at none, got metric={metric!r} "
-                f"at update {len(self._lrs)}"
+                f"metric must be given at every update or at none, got metric={metric!r} at update {len(self._lrs)}"
             )
         if metric is not None:
             self._metrics.append(float(metric))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, TypeVar, overload
 
 from clr_core import _python_namespace as python
@@ -53,7 +54,8 @@ class Schedule:
 
     def _array_value(self, step: Any, xp: Any) -> Any:
         if xp is None:
-            if not hasattr(step, "__array_namespace__"):
+            # NumPy's scalars are arrays to the array API, and ints to everybody who counts with them.
+            if isinstance(step, Integral) or not hasattr(step, "__array_namespace__"):
                 return self(check.whole("step", step, minimum=0))
             xp = step.__array_namespace__()
         step = xp.asarray(step)
@@ -97,9 +99,7 @@ class Schedule:
             ValueError: A ``scale_fn`` in it was never registered with ``register_scale_fn``.
         """
         fields = dataclasses.fields(self)  # type: ignore[arg-type]  # every subclass is a dataclass
-        return {"kind": type(self).__name__} | {
-            field.name: _to_json(getattr(self, field.name)) for field in fields
-        }
+        return {"kind": type(self).__name__} | {field.name: _to_json(getattr(self, field.name)) for field in fields}
 
     def _set(self, **checked: Any) -> None:
         """Store checked arguments, once, from ``__post_init__``."""
@@ -149,6 +149,7 @@ def register_scale_fn(name: str) -> Callable[[F], F]:
             one that loads.
 
     Raises:
+        TypeError: The name is not a str, or what is decorated is not a function.
         ValueError: The name is empty or belongs to another function.
 
     Example:
@@ -160,10 +161,14 @@ def register_scale_fn(name: str) -> Callable[[F], F]:
         >>> clr_core.from_dict(s.to_dict())(30)
         0.5
     """
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a non-empty str, got name={name!r}")
+    if not name:
         raise ValueError(f"name must be a non-empty str, got name={name!r}")
 
     def register(function: F) -> F:
+        if not callable(function):
+            raise TypeError(f"scale_fn must be callable, got scale_fn={function!r}")
         taken = _SCALE_FNS.get(name, function)
         # The same definition run again, as notebooks do, replaces itself.
         if (taken.__module__, taken.__qualname__) != (function.__module__, function.__qualname__):
@@ -178,7 +183,7 @@ def scale_fn_name(function: Callable[[Any], Any]) -> str:
     """The name a ``scale_fn`` was registered under."""
     for name, registered in _SCALE_FNS.items():
         if registered is function:
-            return name
+            return _SCALE_FNS[name]
     raise ValueError(
         f"scale_fn must be registered before it can be saved, got scale_fn={function!r}: put "
         '@clr_core.register_scale_fn("a_name") above its definition, where it is saved and where it is loaded'
@@ -199,18 +204,18 @@ def _from_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_from_json(item) for item in value)
     if isinstance(value, dict):
-        return _SCALE_FNS[_known_scale_fn(value)] if "scale_fn" in value else from_dict(value)
+        return from_dict(value) if "kind" in value else _registered_scale_fn(value)
     return value
 
 
-def _known_scale_fn(config: dict[str, Any]) -> str:
-    name = config["scale_fn"]
-    if name not in _SCALE_FNS:
+def _registered_scale_fn(config: dict[str, Any]) -> Callable[[Any], Any]:
+    name = config.get("scale_fn")
+    if not isinstance(name, str) or name not in _SCALE_FNS:
         raise ValueError(
             f"scale_fn must be a registered name, got scale_fn={name!r}: import the module that "
             f"registers it with @clr_core.register_scale_fn({name!r}) first"
         )
-    return str(name)
+    return _SCALE_FNS[name]
 
 
 def lerp(low: float, high: float, weight: Any) -> Any:

@@ -82,9 +82,7 @@ class one_cycle(Schedule):
             final_lr=check.real("final_lr", final_lr, minimum=0.0, maximum=base_lr),
         )
         if smith and self.total_steps % 2:
-            raise ValueError(
-                f"total_steps must be even for variant='smith', got total_steps={self.total_steps}"
-            )
+            raise ValueError(f"total_steps must be even for variant='smith', got total_steps={self.total_steps}")
         last_phase = 2 * self._peak if variant == "three_phase" else self._peak
         if not 0 < self._peak <= last_phase < self._end:
             raise ValueError(

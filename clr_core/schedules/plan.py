@@ -93,8 +93,8 @@ def plan_cycles(
     if (epochs is None) == (total_steps is None):
         raise TypeError(f"exactly one of epochs and total_steps must be given, got {epochs=}, {total_steps=}")
     if epochs is not None:
-        budget = max(1, round(check.real("epochs", epochs, above=0.0) * steps_per_epoch))
-        check.whole("epochs * steps_per_epoch", budget)
+        most_epochs = check.MAX_STEP / steps_per_epoch
+        budget = max(1, round(check.real("epochs", epochs, above=0.0, maximum=most_epochs) * steps_per_epoch))
     else:
         budget = check.whole("total_steps", total_steps)
     shortest, longest = SHORTEST * steps_per_epoch, LONGEST * steps_per_epoch

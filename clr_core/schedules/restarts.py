@@ -94,7 +94,8 @@ class cosine_restarts(Schedule):
             lengths.append(float(length))
             total += length
             exact = context.multiply(exact, ratio)
-            length = int(exact.to_integral_value(ROUND_HALF_UP))
+            # A cycle this long is flat as far as any step goes, and its length still fits a float.
+            length = min(int(exact.to_integral_value(ROUND_HALF_UP)), 2**62)
         return lengths
 
     @cached_property
