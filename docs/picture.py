@@ -10,10 +10,11 @@ from clr_core.demo.spaces import Spaces
 
 BLUE, ORANGE, GREY = _plot.SMOOTH, _plot.ACCENT, _plot.RAW
 
-curve = Spaces().range_test()
+problem = Spaces()
+curve = problem.range_test()
 bounds = clr_core.suggest_bounds(curve)
-schedule = clr_core.triangular2(bounds.base_lr, bounds.max_lr, step_size=800)
-steps = 4800
+schedule = clr_core.triangular2(bounds.base_lr, bounds.max_lr, step_size=2 * problem.steps_per_epoch)
+steps = problem.epochs * problem.steps_per_epoch
 
 figure = _plot.new_figure(11, 4)
 left, right = figure.subplots(1, 2)
@@ -21,7 +22,7 @@ left.plot(curve.lrs, curve.losses, ".", color=GREY, markersize=3, label="loss of
 left.plot(curve.lrs, clr_core.smooth(curve.lrs, curve.losses), color=BLUE, linewidth=2, label="smoothed")
 left.axvspan(bounds.base_lr, bounds.max_lr, color=ORANGE, alpha=0.3, label="suggested bounds")
 left.set(xscale="log", ylim=(0.3, 1.3), xlabel="learning rate", ylabel="loss")
-left.set_title("1. Range test: 800 updates while the LR rises")
+left.set_title(f"1. Range test: {problem.test_steps} updates while the LR rises")
 left.legend(loc="upper left", frameon=False)
 right.plot(range(steps + 1), schedule.values(steps + 1), color=BLUE, linewidth=2)
 right.axhspan(bounds.base_lr, bounds.max_lr, color=ORANGE, alpha=0.3)

@@ -183,7 +183,7 @@ def scale_fn_name(function: Callable[[Any], Any]) -> str:
     """The name a ``scale_fn`` was registered under."""
     for name, registered in _SCALE_FNS.items():
         if registered is function:
-            return _SCALE_FNS[name]
+            return name
     raise ValueError(
         f"scale_fn must be registered before it can be saved, got scale_fn={function!r}: put "
         '@clr_core.register_scale_fn("a_name") above its definition, where it is saved and where it is loaded'

@@ -99,9 +99,7 @@ def test_smoothing_is_linear_in_time() -> None:
         (lambda: steepest_descent([], []), ValueError, "losses must fall somewhere, got 0"),
     ],
 )
-def test_smoothing_refuses_bad_input(
-    call: Callable[[], object], error: type[Exception], message: str
-) -> None:
+def test_smoothing_refuses_bad_input(call: Callable[[], object], error: type[Exception], message: str) -> None:
     """Bad input is refused, naming the argument and the value."""
     with pytest.raises(error, match=message):
         call()
@@ -133,15 +131,11 @@ def test_the_bounds_of_a_textbook_curve() -> None:
 
 def test_the_answer_depends_on_the_schedule_and_the_optimizer() -> None:
     """One cycle wants the highest peak, a constant LR the lowest; adaptive optimizers want less."""
-    one, cycles, constant = (
-        suggest_bounds(curve(), schedule=kind) for kind in ("one_cycle", "cyclic", "constant")
-    )
+    one, cycles, constant = (suggest_bounds(curve(), schedule=kind) for kind in ("one_cycle", "cyclic", "constant"))
     assert one.max_lr > cycles.max_lr > constant.max_lr
     assert constant.base_lr == constant.max_lr == constant.lr == cycles.lr
     assert one.base_lr == pytest.approx(one.max_lr / 10)
-    sgd, unknown, adam, lion = (
-        suggest_bounds(curve(optimizer=name)).max_lr for name in ("SGD", None, "adamw", "Lion")
-    )
+    sgd, unknown, adam, lion = (suggest_bounds(curve(optimizer=name)).max_lr for name in ("SGD", None, "adamw", "Lion"))
     assert sgd > unknown > adam > lion
 
 
@@ -238,9 +232,7 @@ def test_several_seeds_are_one_answer() -> None:
         ),
     ],
 )
-def test_suggestion_refuses_bad_input(
-    call: Callable[[], object], error: type[Exception], message: str
-) -> None:
+def test_suggestion_refuses_bad_input(call: Callable[[], object], error: type[Exception], message: str) -> None:
     """Bad input is refused, naming the argument and the value."""
     with pytest.raises(error, match=message):
         call()

@@ -49,16 +49,12 @@ def test_suggest_prints_json(recorded: Path) -> None:
     """--json prints the fields of the result for the schedule asked for."""
     result = clr("suggest", recorded, recorded, "--schedule", "one_cycle", "--json")
     curve = clr_core.LRCurve.from_csv(recorded)
-    assert (
-        json.loads(result.stdout) == clr_core.suggest_bounds([curve, curve], schedule="one_cycle").to_dict()
-    )
+    assert json.loads(result.stdout) == clr_core.suggest_bounds([curve, curve], schedule="one_cycle").to_dict()
 
 
 def test_suggest_takes_the_optimizer_from_the_command_line(recorded: Path) -> None:
     """--optimizer stands in for what the file does not say."""
-    sgd, adam = (
-        json.loads(clr("suggest", recorded, "--json", "--optimizer", name).stdout) for name in ("SGD", "Adam")
-    )
+    sgd, adam = (json.loads(clr("suggest", recorded, "--json", "--optimizer", name).stdout) for name in ("SGD", "Adam"))
     assert sgd["max_lr"] == pytest.approx(4 * adam["max_lr"])
 
 
@@ -67,9 +63,7 @@ def test_plots_are_pictures(recorded: Path, ending: str) -> None:
     """--plot writes a picture of the format its ending names."""
     pytest.importorskip("matplotlib")
     start = {"png": b"\x89PNG", "svg": b"<?xml"}[ending]
-    for number, words in enumerate(
-        (["suggest", recorded], ["schedule", "constant", "--lr", "0.1", "--steps", "10"])
-    ):
+    for number, words in enumerate((["suggest", recorded], ["schedule", "constant", "--lr", "0.1", "--steps", "10"])):
         path = recorded.with_name(f"{number}.{ending}")
         result = clr(*words, "--plot", path)
         assert (result.returncode, result.stderr) == (0, "")

@@ -23,9 +23,7 @@ def curves(draw: st.DrawFn) -> LRCurve:
     column = st.lists(any_float, min_size=len(rates), max_size=len(rates))
     label = st.sampled_from([None, "SGD", 'Adam"W, x']) if rates else st.none()
     reason = st.sampled_from([None, "completed", "diverged"]) if rates else st.none()
-    return LRCurve(
-        rates, draw(column), draw(st.none() | column), optimizer=draw(label), stop_reason=draw(reason)
-    )
+    return LRCurve(rates, draw(column), draw(st.none() | column), optimizer=draw(label), stop_reason=draw(reason))
 
 
 @given(curves())
@@ -44,9 +42,7 @@ def test_csv_is_what_a_person_expects(tmp_path: Path) -> None:
     """A header and one line a point, nothing else."""
     path = tmp_path / "curve.csv"
     LRCurve([0.1, 0.2], [1.5, math.nan], optimizer="SGD", stop_reason="non_finite").to_csv(path)
-    assert (
-        path.read_text() == "lr,loss,optimizer,stop_reason\n0.1,1.5,SGD,non_finite\n0.2,nan,SGD,non_finite\n"
-    )
+    assert path.read_text() == "lr,loss,optimizer,stop_reason\n0.1,1.5,SGD,non_finite\n0.2,nan,SGD,non_finite\n"
 
 
 @pytest.mark.parametrize(
@@ -98,9 +94,7 @@ def test_refuses_a_binary_file(tmp_path: Path) -> None:
         LRCurve.from_csv(path)
 
 
-@pytest.mark.parametrize(
-    "text", ["[]", "{}", '{"lrs": [1]}', '{"lrs": [1], "losses": ["x"]}', "nonsense", "3"]
-)
+@pytest.mark.parametrize("text", ["[]", "{}", '{"lrs": [1]}', '{"lrs": [1], "losses": ["x"]}', "nonsense", "3"])
 def test_refuses_json_without_a_curve(tmp_path: Path, text: str) -> None:
     """JSON that holds no curve is refused with the file's name."""
     path = tmp_path / "bad.json"
