@@ -288,8 +288,13 @@ class exponential_ramp(_Ramp):
         check.real("start_lr", self.start_lr, above=0.0)
         check.real("end_lr", self.end_lr, above=0.0)
 
+    @cached_property
+    def _octaves(self) -> float:
+        """log2 of the lower end over the higher; their logarithms may be large where this is small."""
+        low, high = map(math.frexp, self._range())
+        return math.log2(low[0] / high[0]) + (low[1] - high[1])
+
     def _below(self, low: float, high: float, distance: Any, xp: Any) -> Any:
         last = self.num_steps - 1
-        octaves = math.log2(low) - math.log2(high)
-        value = xp.exp2(xp.divide(distance, last) * octaves) * high
+        value = xp.exp2(xp.divide(distance, last) * self._octaves) * high
         return xp.where(distance < last, value, low)

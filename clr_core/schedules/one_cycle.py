@@ -83,36 +83,44 @@ class one_cycle(Schedule):
         )
         if smith and self.total_steps % 2:
             raise ValueError(f"total_steps must be even for variant='smith', got total_steps={self.total_steps}")
-        last_phase = 2 * self._peak if variant == "three_phase" else self._peak
-        if not 0 < self._peak <= last_phase < self._end:
+        # Not self._phases[1] > 0: the exact product of 0.1, as it is stored, and 10 is a little above 1.
+        rises = smith or self.rise_fraction * self.total_steps > 1
+        if not (rises and self._phases[2] > 0):
             raise ValueError(
                 "rise_fraction must leave at least one step to every phase, got "
                 f"rise_fraction={self.rise_fraction!r} with total_steps={self.total_steps}, {variant=}"
             )
 
     @cached_property
-    def _peak(self) -> float:
-        if self.variant == "smith":
-            return self.total_steps // 2
-        return self.rise_fraction * self.total_steps - 1
-
-    @cached_property
     def _end(self) -> int:
         return self.total_steps if self.variant == "smith" else self.total_steps - 1
 
-    def _value(self, step: Any, xp: Any) -> Any:
-        step = xp.where(step < self._end, step, self._end)
-        rise = xp.divide(step, self._peak)
-        if self.variant == "three_phase":
-            # Rising and falling alike between base_lr and max_lr, then from base_lr to final_lr.
-            turn, high = 2.0, self.base_lr
-            height = xp.minimum(rise, 2 - rise)
+    @cached_property
+    def _phases(self) -> tuple[int, float, float]:
+        """The last step before the tail, the step of the peak, and the length of the tail.
+
+        In exact arithmetic: a short tail is a small difference of large numbers.
+        """
+        from fractions import Fraction
+
+        if self.variant == "smith":
+            peak = Fraction(self.total_steps, 2)
         else:
-            turn, high = 1.0, self.max_lr
-            height = xp.where(rise < 1.0, rise, 1.0)
-        fall = xp.divide(self._end - step, self._end - turn * self._peak)
+            peak = Fraction(self.rise_fraction) * self.total_steps - 1
+        corner = 2 * peak if self.variant == "three_phase" else peak
+        return math.floor(corner), float(peak), float(self._end - corner)
+
+    def _value(self, step: Any, xp: Any) -> Any:
+        corner, peak, tail = self._phases
+        step = xp.where(step < self._end, step, self._end)
+        rise = xp.divide(step, peak)
+        # Three phases come down to base_lr as they rose, before the tail.
+        turned = 2 - rise if self.variant == "three_phase" else rise
+        height = xp.minimum(rise, turned)
+        fall = xp.divide(self._end - step, tail)
+        high = self.base_lr if self.variant == "three_phase" else self.max_lr
         return xp.where(
-            rise <= turn,
+            step <= corner,
             lerp(self.base_lr, self.max_lr, self._annealed(height, xp)),
             lerp(self.final_lr or 0.0, high, self._annealed(fall, xp)),
         )
