@@ -21,12 +21,15 @@ SCHEDULE_DIVISORS = {"one_cycle": 0.7, "cyclic": 1.0, "constant": 1.4}
 ADAPTIVE_DIVISOR = 4.0
 """How much further below it lies for optimizers that divide by the size of the gradient."""
 
-_ADAPTIVE = "adabelief adadelta adafactor adagrad adam adamax adamw lamb nadam radam rmsprop yogi"
-OPTIMIZER_DIVISORS = dict.fromkeys(_ADAPTIVE.split(), ADAPTIVE_DIVISOR) | {"lion": 10.0}
-"""By class name in lower case; 1 for those not named."""
+_ADAPTIVE = (
+    "adabelief adadelta adafactor adagrad adam adamax adamaxw adamw adan adopt amsgrad lamb nadam nadamw "
+    "novograd radam rmsprop yogi"
+)
+OPTIMIZER_DIVISORS = {"sgd": 1.0, "lion": 10.0} | dict.fromkeys(_ADAPTIVE.split(), ADAPTIVE_DIVISOR)
+"""By class name in lower case."""
 
 UNKNOWN_DIVISOR = math.sqrt(ADAPTIVE_DIVISOR)
-"""Between SGD and the adaptive optimizers, where the optimizer is not known."""
+"""Between SGD and the adaptive optimizers, for one that is not known."""
 
 BASE_FRACTIONS = {"one_cycle": 1 / 10, "cyclic": 1 / 4, "constant": 1.0}
 """base_lr / max_lr: Smith 2015, section 3.3 (a third or a quarter), and Smith and Topin 2017 (a tenth)."""
@@ -144,7 +147,7 @@ def suggest_bounds(curve: LRCurve | Sequence[LRCurve], *, schedule: str = "cycli
 
 def optimizer_divisor(optimizer: str | None) -> float:
     """How far below SGD's the LRs of this optimizer lie."""
-    return UNKNOWN_DIVISOR if optimizer is None else OPTIMIZER_DIVISORS.get(optimizer.lower(), 1.0)
+    return OPTIMIZER_DIVISORS.get((optimizer or "").lower(), UNKNOWN_DIVISOR)
 
 
 def _readings(curves: Sequence[LRCurve]) -> list[Landmarks]:
@@ -175,5 +178,6 @@ def _doubts(marks: Landmarks, optimizer: str | None, fall_ends: Sequence[float])
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."
     if max(fall_ends) > 3 * min(fall_ends):
         yield 0.7, "The curves disagree by more than a factor of 3: test more seeds, with more steps."
-    if optimizer is None:
-        yield 0.8, "The optimizer is not known, and adaptive ones want less: give its name."
+    if (optimizer or "").lower() not in OPTIMIZER_DIVISORS:
+        known = "The optimizer is not known" if optimizer is None else f"Nothing is known of {optimizer}"
+        yield 0.8, f"{known}: SGD wants twice these LRs, an adaptive optimizer half of them."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import insort
 from typing import Any
 
 from clr_core import _validation as check
@@ -21,9 +22,10 @@ class RangeTest:
     The LR of update ``k`` is ``schedule(k)``, an ``exponential_ramp`` or ``linear_ramp`` from ``start_lr``
     to ``end_lr``. The test is ``done`` after ``num_steps`` updates (``"completed"``), at the first loss that
     is not finite (``"non_finite"``), or once the running loss has climbed above its best by more than
-    ``divergence * max(fall so far, abs(best))`` (``"diverged"``): for a loss that has fallen from 2.3 to
-    0.3, when it is back at 2.3; the rule holds for losses below zero as well. The running loss is an
-    average that forgets over 0.2 decades of LR, so the rule does not move with ``num_steps``.
+    ``divergence * max(fall so far, abs(best), 8 * noise)`` (``"diverged"``): for a loss that has fallen
+    from 2.3 to 0.3, when it is back at 2.3; the rule holds for losses below zero as well. The running
+    loss is an average that forgets over 0.2 decades of LR, so the rule does not move with
+    ``num_steps``; the noise is the median difference between one loss and the next.
 
     Args:
         start_lr: LR of the first update, > 0: small enough to change nothing.
@@ -150,10 +152,11 @@ class _RunningLoss:
 
     def __init__(self) -> None:
         self._sum = self._weight = self._log_lr = 0.0
-        self._first = self._best = math.nan
+        self._first = self._best = self._previous = math.nan
+        self._differences: list[float] = []  # sorted
 
     def climb(self, lr: float, loss: float) -> float:
-        """How far the average is above its best, in units of the larger of its fall and its size."""
+        """How far the average is above its best, in units of its fall, its size or the noise."""
         log_lr = math.log10(lr)
         kept = math.exp((self._log_lr - log_lr) / _MEMORY) if self._weight else 0.0
         self._sum = self._sum * kept + loss
@@ -161,7 +164,10 @@ class _RunningLoss:
         self._log_lr = log_lr
         average = self._sum / self._weight
         if math.isnan(self._first):
-            self._first = self._best = average
+            self._first = self._best = self._previous = average
         self._best = min(self._best, average)
-        scale = max(self._first - self._best, abs(self._best))
+        insort(self._differences, abs(loss - self._previous))
+        self._previous = loss
+        noise = self._differences[len(self._differences) // 2]
+        scale = max(self._first - self._best, abs(self._best), 8 * noise)
         return (average - self._best) / scale if scale else 0.0

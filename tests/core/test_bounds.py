@@ -253,7 +253,7 @@ def test_the_report_says_what_was_seen() -> None:
     text = str(suggest_bounds(curve(100, 0.05, optimizer=None)))
     lines = text.splitlines()
     assert lines[0].startswith("Bounds for a cyclical schedule, confidence 0.72")
-    for word in ("base_lr = ", "max_lr  = ", "nine tenths", "####", "====", "optimizer is not known"):
+    for word in ("base_lr = ", "max_lr  = ", "nine tenths", "####", "====", "The optimizer is not known"):
         assert word in text
     assert max(map(len, lines)) <= 100
     assert text.isascii()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -140,3 +141,10 @@ def test_refuses_a_loss_that_is_no_number(loss: object) -> None:
     with pytest.raises(TypeError):
         test.record(loss)
     assert len(test.curve) == 0
+
+
+def test_noise_alone_is_no_divergence() -> None:
+    """A loss that jumps between a third and three times its mean, as small batches do, runs to the end."""
+    generator = random.Random(0)
+    for _ in range(50):
+        assert run([3.0 ** generator.uniform(-1, 1) for _ in range(100)]).stop_reason == "completed"

@@ -1,0 +1,185 @@
+"""The range test over a JAX loss function: one compiled scan, or a loop where the batches ask for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import repeat
+from typing import Any, overload
+
+import jax
+import numpy as np
+
+from clr_core import LRCurve, RangeTest
+from clr_core import _validation as check
+from clr_optax._batches import number_of_batches, one_by_one, stack
+from clr_optax._optimizer import sweep
+from clr_optax._run import loop, scan_of, seeds_scan_of
+from clr_optax._step import begin, make_step
+
+
+@overload
+def range_test(
+    loss_fn: Callable[..., Any],
+    params: Any,
+    tx: Any,
+    batches: Any,
+    *,
+    start_lr: float = ...,
+    end_lr: float = ...,
+    num_steps: int = ...,
+    mode: str = ...,
+    divergence: float | None = ...,
+    optimizer: str | None = ...,
+    state: Any = ...,
+    rng: Any = ...,
+    has_aux: bool = ...,
+    metric: Callable[[Any], Any] | None = ...,
+    evaluate: Callable[..., Any] | None = ...,
+    seeds: None = None,
+) -> LRCurve: ...
+@overload
+def range_test(
+    loss_fn: Callable[..., Any],
+    params: Any,
+    tx: Any,
+    batches: Any,
+    *,
+    start_lr: float = ...,
+    end_lr: float = ...,
+    num_steps: int = ...,
+    mode: str = ...,
+    divergence: float | None = ...,
+    optimizer: str | None = ...,
+    state: Any = ...,
+    rng: Any = ...,
+    has_aux: bool = ...,
+    metric: Callable[[Any], Any] | None = ...,
+    evaluate: Callable[..., Any] | None = ...,
+    seeds: int,
+) -> list[LRCurve]: ...
+def range_test(
+    loss_fn: Callable[..., Any],
+    params: Any,
+    tx: Any,
+    batches: Any,
+    *,
+    start_lr: float = 1e-7,
+    end_lr: float = 10.0,
+    num_steps: int = 100,
+    mode: str = "exponential",
+    divergence: float | None = 1.0,
+    optimizer: str | None = None,
+    state: Any = None,
+    rng: Any = None,
+    has_aux: bool = False,
+    metric: Callable[[Any], Any] | None = None,
+    evaluate: Callable[..., Any] | None = None,
+    seeds: int | None = None,
+) -> LRCurve | list[LRCurve]:
+    """The curve of a short training from ``params`` while the learning rate rises: loss against LR.
+
+    Same as driving a ``clr_core.RangeTest``, but the updates are one compiled ``lax.scan``, and the rule
+    that ends the test is applied to the losses it returns. Batches that differ in shape or come out of an
+    iterator go through a loop over a compiled step instead, to the same curve; it runs at most ten updates
+    past the test's end, and on Ctrl-C returns what was recorded so far, with stop reason ``"interrupted"``.
+    Nothing handed in is changed or donated. The rate used is the one recorded, rounded to float32.
+
+    Args:
+        loss_fn: ``loss_fn(params, batch) -> loss``, traceable. With ``state``, ``rng`` or ``has_aux`` it
+            takes and returns more, as below.
+        params: The parameters to begin with, a pytree of floating arrays. With ``seeds`` also a function
+            from a key to such, which gives each seed its own.
+        tx: A function from a learning rate to an Optax optimizer: ``optax.adam``, or
+            ``lambda lr: optax.chain(optax.clip(1.0), optax.adam(lr, b1=0.8))``; it gets a traced float32.
+            Or an optimizer made by ``optax.inject_hyperparams`` with a number for ``learning_rate``. If
+            there are several of those, as in ``multi_transform``, they keep their ratios, and the rate
+            recorded is that of the first.
+        batches: What ``loss_fn`` gets, one an update, from the beginning again when they run out. An
+            array, tuple, dict or other pytree is a stack of batches along the first axis of each array; a
+            *list* is a list of batches; any other iterable is gone through as it is. Sharded over a mesh, the
+            updates are data-parallel.
+        start_lr, end_lr, num_steps, mode, divergence: As in ``clr_core.RangeTest``.
+        optimizer: Name for ``LRCurve.optimizer``, on which the best bounds depend. Left out, it is Optax's
+            own name for ``tx`` ("adamw"); for a function of yours "adam", "lion", "rmsprop" or "adafactor" where
+            its state shows that, else None.
+        state: Anything that changes as the training goes, such as running means: called with
+            ``state=``, ``loss_fn`` returns ``(loss, new_state)``.
+        rng: A key; ``loss_fn`` is called with ``rng=``, another one at every update.
+        has_aux: Whether ``loss_fn`` returns ``(loss, aux)``; with ``state``, ``(loss, (new_state, aux))``.
+        metric: A function from ``aux`` to a number that is better when higher, for ``LRCurve.metrics``.
+        evaluate: ``evaluate(params) -> loss``, with ``state=`` if there is a state, and ``-> (loss, aux)`` if
+            there is a ``metric``: run after each update and recorded instead of the loss of its batch.
+        seeds: Run that many tests at once, an int >= 1, and return a list of curves. Test i begins with
+            ``params(jax.random.key(i))`` if ``params`` is a function, goes through the batches in the order
+            ``numpy.random.default_rng(i).permutation(number_of_batches)``, and folds i into ``rng``.
+
+    Raises:
+        TypeError: An argument is of the wrong kind; the rate inside ``tx`` is fixed.
+        ValueError: An argument is out of its range; the batches cannot be stacked though ``seeds`` asks for
+            it, or an iterator ends too soon; ``tx`` follows a schedule or accumulates gradients.
+
+    Example:
+        >>> import clr_core, clr_optax, jax.numpy as jnp, optax
+        >>> def loss_fn(params, batch):
+        ...     x, y = batch
+        ...     return jnp.mean((x @ params["w"] - y) ** 2)
+        >>> x = jnp.sin(jnp.arange(4 * 32 * 3.0)).reshape(4, 32, 3)  # four batches of 32 examples
+        >>> y = x @ jnp.array([1.0, -2.0, 0.5])
+        >>> curve = clr_optax.range_test(loss_fn, {"w": jnp.zeros(3)}, optax.sgd, (x, y), start_lr=1e-3)
+        >>> curve.optimizer, curve.stop_reason
+        ('sgd', 'diverged')
+    """
+    new_test = partial(RangeTest, start_lr, end_lr, num_steps, mode=mode, divergence=divergence)
+    ramp = new_test(optimizer=optimizer).schedule
+    num_tests = 1 if seeds is None else check.whole("seeds", seeds)
+    if not callable(loss_fn):
+        raise TypeError(f"loss_fn must be a function, got loss_fn={loss_fn!r}")
+    if metric is not None and not has_aux and evaluate is None:
+        raise TypeError("metric must come with has_aux=True or with evaluate: it reads the aux of one of them")
+    # Some models can be called as well, but those are pytrees, not leaves.
+    init = params if callable(params) and jax.tree_util.all_leaves([params]) else None
+    if init is not None and seeds is None:
+        raise TypeError("params must be parameters, got a function of a key: call it, or say how many seeds")
+    stacked = stack(batches, ramp.num_steps)
+    if stacked is None and seeds is not None:
+        raise ValueError(f"batches must be stacked, or a list of batches of one shape, for several seeds, got {seeds=}")
+    shapes = jax.eval_shape(lambda: params) if init is None else jax.eval_shape(init, jax.random.key(0))
+    swept = sweep(tx, shapes, start_lr)
+    step = make_step(loss_fn, swept, has_state=state is not None, has_aux=has_aux, metric=metric, evaluate=evaluate)
+    tests = [new_test(optimizer=swept.name if optimizer is None else optimizer) for _ in range(num_tests)]
+    lrs = np.array(ramp.values(ramp.num_steps), np.float32)
+    if stacked is None:
+        training = jax.jit(partial(begin, swept))(params, state)
+        try:
+            _record(tests[0], loop(step, training, one_by_one(batches, len(lrs)), rng, lrs))
+        except KeyboardInterrupt:
+            tests[0].stop("interrupted")
+        return tests[0].curve
+    count = number_of_batches(stacked)
+    order = np.arange(len(lrs)) % count
+    if seeds is None:
+        losses, metrics = jax.jit(scan_of(step, swept))(params, state, rng, lrs, order, stacked)
+        _record(tests[0], _pairs(losses, metrics))
+        return tests[0].curve
+    # NumPy's permutations, since JAX's would take longer to compile than the rest.
+    orders = np.stack([np.random.default_rng(seed).permutation(count)[order] for seed in range(num_tests)])
+    run = jax.jit(seeds_scan_of(step, swept, init))
+    given = params if init is None else None
+    losses, metrics = jax.device_get(run(np.arange(num_tests), given, state, rng, lrs, orders, stacked))
+    for seed, test in enumerate(tests):
+        _record(test, _pairs(losses[seed], None if metrics is None else metrics[seed]))
+    return [test.curve for test in tests]
+
+
+def _pairs(losses: jax.Array, metrics: jax.Array | None) -> Iterable[tuple[Any, Any]]:
+    losses, metrics = jax.device_get((losses, metrics))
+    return zip(losses, repeat(None) if metrics is None else metrics, strict=False)
+
+
+def _record(test: RangeTest, recorded: Iterable[tuple[Any, Any]]) -> None:
+    """Tell the test what was recorded, as far as it wants to know."""
+    for loss, metric in recorded:
+        test.record(loss, metric)
+        if test.done:
+            break

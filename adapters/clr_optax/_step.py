@@ -1,0 +1,114 @@
+"""One update of the range test, as a pure function that a scan or a loop can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from clr_optax._optimizer import Sweep
+
+
+class Training(NamedTuple):
+    """What one update hands to the next."""
+
+    params: Any
+    opt_state: Any
+    state: Any
+
+
+Step = Callable[[Training, Any, Any, Any, Any], tuple[Training, tuple[jax.Array, Any]]]
+"""``(training, batch, lr, rng, number of the update) -> (training, (loss, metric))``"""
+
+
+def begin(optimizer: Sweep, params: Any, state: Any) -> Training:
+    """The training before its first update; traceable."""
+    params, state = jax.tree.map(_strong, (params, state))
+    return Training(params, jax.tree.map(_strong, optimizer.init(params)), state)
+
+
+def make_step(
+    loss_fn: Callable[..., Any],
+    optimizer: Sweep,
+    *,
+    has_state: bool,
+    has_aux: bool,
+    metric: Callable[[Any], Any] | None,
+    evaluate: Callable[..., Any] | None,
+) -> Step:
+    """The update: loss and gradient, then the optimizer at the given learning rate."""
+    returns = {
+        (False, False): "loss",
+        (True, False): "(loss, new_state)",
+        (False, True): "(loss, aux)",
+        (True, True): "(loss, (new_state, aux))",
+    }[has_state, has_aux]
+
+    def pair(value: Any) -> tuple[Any, Any]:
+        return _pair(value, f"loss_fn must return {returns} here")
+
+    def objective(params: Any, state: Any, batch: Any, keywords: dict[str, Any]) -> tuple[Any, Any]:
+        if not has_state and not has_aux:
+            return loss_fn(params, batch, **keywords), (None, None)
+        if not has_state:
+            loss, aux = pair(loss_fn(params, batch, **keywords))
+            return loss, (None, aux)
+        # Rebuilt under this trace: Flax NNX refuses to write into variables made under another.
+        own_state = jax.tree.map(lambda leaf: leaf, state)
+        loss, rest = pair(loss_fn(params, batch, state=own_state, **keywords))
+        new_state, aux = pair(rest) if has_aux else (rest, None)
+        _check_state(state, new_state)
+        return loss, (new_state, aux)
+
+    def step(training: Training, batch: Any, lr: Any, rng: Any, number: Any) -> tuple[Training, tuple[jax.Array, Any]]:
+        params, opt_state, state = training
+        keywords = {} if rng is None else {"rng": jax.random.fold_in(rng, number)}
+        gradient = jax.value_and_grad(objective, has_aux=True)
+        (loss, (new_state, aux)), grads = gradient(params, state, batch, keywords)
+        updates, new_opt_state = optimizer.update(lr, grads, opt_state, params, loss)
+        after = Training(optax.apply_updates(params, updates), new_opt_state, new_state)
+        # A float32 rate turns some half-precision states into float32; a number, as in training, would not.
+        after = jax.tree.map(lambda new, old: lax.convert_element_type(new, old.dtype), after, training)
+        if evaluate is not None:
+            evaluated = evaluate(after.params, **({"state": after.state} if has_state else {}))
+            loss, aux = (evaluated, None) if metric is None else _pair(evaluated, _EVALUATE_RETURNS)
+        recorded = _scalar("loss", loss), None if metric is None else _scalar("metric", metric(aux))
+        return after, recorded
+
+    return step
+
+
+_EVALUATE_RETURNS = "evaluate must return (loss, aux) for metric to read"
+
+
+def _pair(value: Any, rule: str) -> tuple[Any, Any]:
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise TypeError(f"{rule}, got a {type(value).__name__} where a pair is due")
+    return value
+
+
+def _strong(leaf: Any) -> Any:
+    """The array without JAX's weak type, which would not survive the first update and cost a second trace."""
+    array = jnp.asarray(leaf)
+    return lax.convert_element_type(array, array.dtype)
+
+
+def _scalar(name: str, value: Any) -> Any:
+    if jnp.shape(value) != ():
+        raise ValueError(f"{name} must be one number, got an array of shape {jnp.shape(value)}")
+    return value
+
+
+def _check_state(before: Any, after: Any) -> None:
+    def kinds(tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: f"{jnp.result_type(leaf)}{list(jnp.shape(leaf))}", tree)
+
+    if jax.tree.flatten(kinds(before)) != jax.tree.flatten(kinds(after)):
+        raise ValueError(
+            "loss_fn must return a state of the same structure, shapes and dtypes as it is given, "
+            f"got {kinds(after)} for {kinds(before)}"
+        )
