@@ -15,6 +15,9 @@ _MODES = {"exponential": exponential_ramp, "linear": linear_ramp}
 _MEMORY = 0.2
 """Decades of LR over which the running loss forgets; three updates of 100 over eight decades."""
 
+_UNJUDGED = 10
+"""Updates before the first verdict: too few to know the noise, or to read bounds from."""
+
 
 class RangeTest:
     """One short run while the LR rises, as a state machine: read ``lr``, train one update, ``record`` a loss.
@@ -25,7 +28,8 @@ class RangeTest:
     ``divergence * max(fall so far, abs(best), 8 * noise)`` (``"diverged"``): for a loss that has fallen
     from 2.3 to 0.3, when it is back at 2.3; the rule holds for losses below zero as well. The running
     loss is an average that forgets over 0.2 decades of LR, so the rule does not move with
-    ``num_steps``; the noise is the median difference between one loss and the next.
+    ``num_steps``; the noise is the median difference between one loss and the next, and the first ten
+    updates are not judged.
 
     Args:
         start_lr: LR of the first update, > 0: small enough to change nothing.
@@ -168,6 +172,8 @@ class _RunningLoss:
         self._best = min(self._best, average)
         insort(self._differences, abs(loss - self._previous))
         self._previous = loss
+        if len(self._differences) <= _UNJUDGED:
+            return 0.0
         noise = self._differences[len(self._differences) // 2]
         scale = max(self._first - self._best, abs(self._best), 8 * noise)
         return (average - self._best) / scale if scale else 0.0

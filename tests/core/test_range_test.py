@@ -144,7 +144,7 @@ def test_refuses_a_loss_that_is_no_number(loss: object) -> None:
 
 
 def test_noise_alone_is_no_divergence() -> None:
-    """A loss that jumps between a third and three times its mean, as small batches do, runs to the end."""
+    """A loss that jumps between half and twice its usual value, as small batches do, runs to the end."""
     generator = random.Random(0)
     for _ in range(50):
-        assert run([3.0 ** generator.uniform(-1, 1) for _ in range(100)]).stop_reason == "completed"
+        assert run([2.0 ** generator.uniform(-1, 1) for _ in range(100)]).stop_reason == "completed"
