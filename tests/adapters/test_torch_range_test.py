@@ -1,0 +1,525 @@
+"""``clr_torch.range_test`` and ``range_test_steps``: what they record, and which training steps they drive."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import sys
+from typing import Any
+
+import frameworks
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import clr_core
+
+torch = frameworks.load("torch")
+clr_torch = frameworks.load("clr_torch")
+
+from torch import nn  # noqa: E402
+
+mse = nn.functional.mse_loss
+
+
+def regression(n: int = 64, batch: int = 16) -> list[Any]:
+    """Batches of a problem that a linear model can learn."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(n, 3, generator=generator)
+    targets = inputs @ torch.tensor([[1.0], [-2.0], [0.5]])
+    return list(zip(inputs.split(batch), targets.split(batch), strict=True))
+
+
+def linear(lr: float = 0.1) -> tuple[Any, Any]:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 1)
+    return model, torch.optim.SGD(model.parameters(), lr=lr)
+
+
+def simple_step(model: Any, optimizer: Any, batches: list[Any]) -> Any:
+    """A training step of a user's own on the same batches, begun again at the end."""
+    stream = itertools.cycle(batches)
+
+    def train_step() -> Any:
+        inputs, targets = next(stream)
+        optimizer.zero_grad()
+        loss = mse(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return train_step
+
+
+# The LR that is used is the LR that is recorded.
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.floats(1e-7, 1e-3),
+    st.floats(1e-2, 10.0),
+    st.integers(2, 40),
+    st.sampled_from(["exponential", "linear"]),
+    st.lists(st.floats(0.01, 10.0), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_the_lr_used_is_the_lr_recorded(
+    start_lr: float, end_lr: float, num_steps: int, mode: str, built: list[float], is_tensor: bool
+) -> None:
+    """Decoded from the weights: with a gradient of 1 each falls by its group's LR, in the ratios of the groups."""
+    weights = [nn.Parameter(torch.zeros((), dtype=torch.float64)) for _ in built]
+    groups = [
+        {"params": [weight], "lr": torch.tensor(lr, dtype=torch.float64) if is_tensor else lr}
+        for weight, lr in zip(weights, built, strict=True)
+    ]
+    optimizer = torch.optim.SGD(groups)
+    model = nn.ParameterList(weights)
+    used: list[list[float]] = []
+
+    def train_step() -> Any:
+        with torch.no_grad():
+            for weight in weights:
+                weight.zero_()
+        optimizer.zero_grad()
+        loss = torch.stack(weights).sum()
+        loss.backward()
+        optimizer.step()
+        used.append([-weight.item() for weight in weights])
+        return loss
+
+    curve = clr_torch.range_test_steps(
+        train_step,
+        models=model,
+        optimizers=optimizer,
+        start_lr=start_lr,
+        end_lr=end_lr,
+        num_steps=num_steps,
+        mode=mode,
+    )
+    test = clr_core.RangeTest(start_lr, end_lr, num_steps, mode=mode)
+    assert [lrs[0] for lrs in used] == list(curve.lrs) == test.schedule.values(num_steps)
+    for lrs in used:
+        assert lrs == pytest.approx([lrs[0] * lr / built[0] for lr in built], rel=1e-15)
+
+
+def test_the_loss_is_that_of_the_update() -> None:
+    """Loss k is the loss of batch k before update k at LR k: replayed by hand, the numbers are the same."""
+    batches = regression()
+    model, optimizer = linear()
+    curve = clr_torch.range_test(model, optimizer, mse, batches, num_steps=30, end_lr=0.1)
+    twin, by_hand = linear()
+    expected = []
+    for lr, (inputs, targets) in zip(curve.lrs, itertools.cycle(batches), strict=False):
+        by_hand.param_groups[0]["lr"] = lr
+        by_hand.zero_grad()
+        loss = mse(twin(inputs), targets)
+        loss.backward()
+        by_hand.step()
+        expected.append(loss.item())
+    assert list(curve.losses) == expected
+    assert (len(curve), curve.stop_reason, curve.optimizer) == (30, "completed", "SGD")
+    assert (curve.lrs[0], curve.lrs[-1]) == (1e-7, 0.1)
+    assert curve.metrics is None
+
+
+def test_both_forms_give_the_same_curve() -> None:
+    """Model, criterion and loader, or a step of one's own that does the same: one curve."""
+    batches = regression()
+    model, optimizer = linear()
+    one = clr_torch.range_test(model, optimizer, mse, batches, end_lr=100.0)
+    two = clr_torch.range_test_steps(
+        simple_step(model, optimizer, batches), models=[model], optimizers=[optimizer], end_lr=100.0
+    )
+    assert one == two
+    assert one.stop_reason == "diverged"
+
+
+def test_ends_where_the_loop_of_core_ends() -> None:
+    """A loop over clr_core.RangeTest by hand stops at the same update for the same reason."""
+    batches = regression()
+    model, optimizer = linear()
+    curve = clr_torch.range_test(model, optimizer, mse, batches, end_lr=100.0)
+    test = clr_core.RangeTest(end_lr=100.0, optimizer="SGD")
+    step = simple_step(model, optimizer, batches)
+    while not test.done:
+        optimizer.param_groups[0]["lr"] = test.lr
+        test.record(step().item())
+    assert curve == test.curve
+    assert len(curve) < 100
+
+
+def test_losses_read_late_make_the_same_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many losses are read at once, as on an accelerator, the curve and its end are the same."""
+    module = frameworks.load("clr_torch._range_test")
+    model, optimizer = linear()
+    curves = []
+    for count, patience in ((1, 0.0), (7, math.inf), (1000, math.inf)):
+        monkeypatch.setattr(module, "_LOSSES_PER_READ", count)
+        monkeypatch.setattr(module, "_PATIENCE", patience)
+        curves.append(clr_torch.range_test(model, optimizer, mse, regression(), end_lr=100.0, metric=mse))
+    assert curves[0] == curves[1] == curves[2]
+    assert curves[0].stop_reason == "diverged"
+
+
+def test_an_error_past_the_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step run ahead of an unread divergence may fail, as diverged models do; the test had ended before."""
+    module = frameworks.load("clr_torch._range_test")
+    model, optimizer = linear()
+    monkeypatch.setattr(module, "_PATIENCE", math.inf)
+    monkeypatch.setattr(module, "_LOSSES_PER_READ", 1000)
+
+    def strict(output: Any, targets: Any) -> Any:
+        if not torch.isfinite(output).all():
+            raise ValueError("not finite")
+        return mse(output, targets)
+
+    curve = clr_torch.range_test(model, optimizer, strict, regression(), end_lr=1e30)
+    assert curve.stop_reason == "diverged"
+
+
+def test_a_nan_ends_the_test_and_is_kept() -> None:
+    """The first loss that is not finite is the last point."""
+    model, optimizer = linear()
+    losses = iter([3.0, 2.0, math.nan, 1.0])
+    curve = clr_torch.range_test_steps(lambda: next(losses), models=model, optimizers=optimizer)
+    assert curve.losses[:2] == (3.0, 2.0)
+    assert math.isnan(curve.losses[2])
+    assert (len(curve), curve.stop_reason) == (3, "non_finite")
+
+
+def test_divergence_can_be_ruled_out() -> None:
+    """divergence=None runs to the end whatever finite loss there is."""
+    model, optimizer = linear()
+    losses = iter(range(1, 101))
+    curve = clr_torch.range_test_steps(lambda: float(next(losses)), models=model, optimizers=optimizer, divergence=None)
+    assert (len(curve), curve.stop_reason) == (100, "completed")
+
+
+def test_ctrl_c_returns_the_curve_so_far() -> None:
+    """KeyboardInterrupt ends the test as "interrupted", with every loss there was."""
+    model, optimizer = linear()
+    count = itertools.count()
+
+    def criterion(output: Any, targets: Any) -> Any:
+        if next(count) == 5:
+            raise KeyboardInterrupt
+        return mse(output, targets)
+
+    curve = clr_torch.range_test(model, optimizer, criterion, regression())
+    assert (len(curve), curve.stop_reason) == (5, "interrupted")
+
+
+# What range_test can train.
+
+
+def test_a_short_loader_is_begun_again() -> None:
+    """The loader is iterated over as often as it takes."""
+    model, optimizer = linear()
+    batches = regression(32)
+    curve = clr_torch.range_test(model, optimizer, mse, batches, num_steps=7, end_lr=1e-6)
+    assert len(batches) == 2
+    assert len(curve) == 7
+    assert curve.losses[0] == pytest.approx(curve.losses[2], rel=1e-5)
+
+
+@pytest.mark.parametrize("loader", [[], iter([])])
+def test_an_empty_loader_is_an_error(loader: Any) -> None:
+    """A loader without a batch raises, in the middle of the test too."""
+    model, optimizer = linear()
+    with pytest.raises(ValueError, match=r"train_loader must yield a batch every time .* got none"):
+        clr_torch.range_test(model, optimizer, mse, loader)
+    with pytest.raises(ValueError, match=r"val_loader must yield a batch every time .* got none"):
+        clr_torch.range_test(model, optimizer, mse, regression(), val_loader=loader)
+    with pytest.raises(ValueError, match="make a list or a DataLoader of an iterator that ends"):
+        clr_torch.range_test(model, optimizer, mse, iter(regression()))
+
+
+def test_a_loader_with_workers_and_shuffling() -> None:
+    """A DataLoader that shuffles gives the same curve twice, its own generator included."""
+    data = torch.utils.data.TensorDataset(torch.randn(64, 3), torch.randn(64, 1))
+    model, optimizer = linear()
+    for generator in (None, torch.Generator().manual_seed(3)):
+        loader = torch.utils.data.DataLoader(data, batch_size=8, shuffle=True, generator=generator)
+        one, two = (clr_torch.range_test(model, optimizer, mse, loader, num_steps=20) for _ in range(2))
+        assert one == two
+
+
+def test_accumulated_batches_make_one_update() -> None:
+    """Four batches of 16 with accumulation_steps=4 train as one batch of 64 does."""
+    model, optimizer = linear()
+    curve = clr_torch.range_test(model, optimizer, mse, regression(), num_steps=40, end_lr=0.1, accumulation_steps=4)
+    whole = clr_torch.range_test(model, optimizer, mse, regression(batch=64), num_steps=40, end_lr=0.1)
+    assert curve.losses == pytest.approx(whole.losses, rel=1e-4)
+    assert len(curve) == 40
+
+
+def test_the_validation_loss_after_each_update() -> None:
+    """With val_loader, point k is the loss over all of it after update k, every example counting alike."""
+    model, optimizer = linear()
+    inputs, targets = (torch.cat(parts) for parts in zip(*regression(), strict=True))
+    uneven = [(inputs[:50], targets[:50]), (inputs[50:], targets[50:])]
+    modes = []
+
+    def criterion(output: Any, wanted: Any) -> Any:
+        modes.append((model.training, torch.is_grad_enabled()))
+        return mse(output, wanted)
+
+    curve = clr_torch.range_test(
+        model, optimizer, criterion, regression(), val_loader=uneven, num_steps=5, mode="linear", end_lr=0.1
+    )
+    assert modes == [(True, True), (False, False), (False, False)] * 5
+    twin, by_hand = linear()
+    step = simple_step(twin, by_hand, regression())
+    expected = []
+    for lr in curve.lrs:
+        by_hand.param_groups[0]["lr"] = lr
+        step()
+        with torch.no_grad():
+            expected.append(mse(twin(inputs), targets).item())
+    assert curve.losses == pytest.approx(expected, rel=1e-6)
+
+
+def classification() -> tuple[Any, Any, list[Any]]:
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(64, 3, generator=generator)
+    torch.manual_seed(0)
+    model = nn.Linear(3, 4)
+    return model, torch.optim.Adam(model.parameters()), [(inputs, inputs.argmax(dim=1))]
+
+
+def test_accuracy_beside_the_loss() -> None:
+    """metric="accuracy" records the share of right classes; a function of one's own records the same."""
+    model, optimizer, batches = classification()
+    cross_entropy = nn.functional.cross_entropy
+
+    def share(output: Any, targets: Any) -> float:
+        return float((output.argmax(dim=1) == targets).float().mean())
+
+    arguments = {"num_steps": 60, "end_lr": 0.1}
+    curve = clr_torch.range_test(model, optimizer, cross_entropy, batches, metric="accuracy", **arguments)
+    same = clr_torch.range_test(model, optimizer, cross_entropy, batches, metric=share, **arguments)
+    assert curve == same
+    assert curve.metrics is not None
+    with torch.no_grad():
+        assert curve.metrics[0] == share(model(batches[0][0]), batches[0][1])
+    assert curve.metrics[0] < 0.5 < curve.metrics[-1]
+    assert curve.optimizer == "Adam"
+    validated = clr_torch.range_test(
+        model, optimizer, cross_entropy, batches, metric="accuracy", val_loader=batches, **arguments
+    )
+    assert validated.metrics is not None
+    assert validated.metrics[:-1] == curve.metrics[1:]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_mixed_precision_with_a_scaler(dtype: str) -> None:
+    """Under autocast and a GradScaler the scaled gradients are unscaled: the curve is near that of float32."""
+    batches = regression()
+    model, optimizer = linear()
+    seen = []
+
+    def criterion(output: Any, targets: Any) -> Any:
+        seen.append(output.dtype)
+        return mse(output.float(), targets)
+
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    curve = clr_torch.range_test(
+        model,
+        optimizer,
+        criterion,
+        batches,
+        num_steps=30,
+        end_lr=0.1,
+        autocast=getattr(torch, dtype),
+        scaler=scaler,
+    )
+    plain = clr_torch.range_test(model, optimizer, mse, batches, num_steps=30, end_lr=0.1)
+    assert set(seen) == {getattr(torch, dtype)}
+    assert curve.losses == pytest.approx(plain.losses, rel=0.05)
+    assert curve.losses != plain.losses
+
+
+def test_nested_batches_are_moved_to_the_models_device() -> None:
+    """Dicts, tuples and lists of Tensors arrive at the device of the model's parameters."""
+
+    class OnMeta(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(3, 1, device="meta"))
+
+        def forward(self, inputs: Any) -> Any:
+            found.append(inputs)
+            return inputs["a"][0] @ self.weight
+
+    found: list[Any] = []
+    model = OnMeta()
+    batches = [({"a": (torch.zeros(2, 3), "text"), "b": [torch.zeros(2)]}, torch.zeros(2, 1))]
+    with pytest.raises(Exception, match="meta"):  # a loss on no real device cannot be read
+        clr_torch.range_test(model, torch.optim.SGD(model.parameters()), mse, batches, num_steps=2)
+    (moved, text), (other,) = found[0]["a"], found[0]["b"]
+    assert (moved.device.type, text, other.device.type) == ("meta", "text", "meta")
+
+
+def test_batches_of_other_kinds_are_refused_with_what_to_do() -> None:
+    """A dict batch, a triple or a bare Tensor is an error that names range_test_steps."""
+    model, optimizer = linear()
+    pairs = regression()
+    for batch, kind in (
+        ({"x": pairs[0][0], "y": pairs[0][1]}, "got a dict:"),
+        ((*pairs[0], pairs[0][1]), "got a tuple of 3:"),
+        (pairs[0][0], "got a Tensor:"),
+    ):
+        with pytest.raises(TypeError, match=kind + ".*clr_torch.range_test_steps"):
+            clr_torch.range_test(model, optimizer, mse, [batch])
+
+
+# Steps of the user's own.
+
+
+def test_two_models_two_optimizers_and_dict_batches() -> None:
+    """Every group of every optimizer keeps its ratio to the first group of the first, and the metric is kept."""
+    first, second = nn.Linear(3, 2), nn.Linear(2, 1)
+    one = torch.optim.SGD(first.parameters(), lr=0.5)
+    two = torch.optim.AdamW([{"params": [second.weight], "lr": 0.25}, {"params": [second.bias], "lr": 1.0}])
+    seen = []
+
+    def train_step() -> Any:
+        batch = {"x": torch.ones(4, 3), "y": torch.ones(4, 1)}
+        for optimizer in (one, two):
+            optimizer.zero_grad()
+        loss = mse(second(first(batch["x"])), batch["y"])
+        loss.backward()
+        for optimizer in (one, two):
+            optimizer.step()
+        seen.append([group["lr"] for group in (*one.param_groups, *two.param_groups)])
+        return loss, 0.75
+
+    curve = clr_torch.range_test_steps(
+        train_step, models=[first, second], optimizers=[one, two], num_steps=20, end_lr=0.01
+    )
+    assert seen == [[lr, lr * 0.5, lr * 2.0] for lr in curve.lrs]
+    assert curve.metrics == (0.75,) * 20
+    assert curve.optimizer == "SGD"
+
+
+@pytest.mark.parametrize("outcome", [None, "0.5", True, (), (0.5, 0.5, 0.5), {"loss": 0.5}, "vector", (0.5, None)])
+def test_a_step_must_return_its_loss(outcome: Any) -> None:
+    """Anything but a number, a Tensor of one element or (loss, metric) is refused with what is wanted."""
+    model, optimizer = linear()
+    if outcome == "vector":
+        outcome = torch.ones(2)
+    with pytest.raises(TypeError, match=r"train_step must return the loss, .* or \(loss, metric\), got"):
+        clr_torch.range_test_steps(lambda: outcome, models=model, optimizers=optimizer)
+
+
+@pytest.mark.parametrize("loss", [2, 2.0, torch.tensor(2.0), torch.tensor([[2.0]]), torch.tensor(2)])
+def test_numbers_of_every_kind_are_losses(loss: Any) -> None:
+    """A float, an int and a Tensor of one element of any shape."""
+    model, optimizer = linear()
+    curve = clr_torch.range_test_steps(lambda: loss, models=model, optimizers=optimizer, num_steps=3)
+    assert curve.losses == (2.0, 2.0, 2.0)
+
+
+def test_a_step_that_moves_the_lr_is_refused() -> None:
+    """A scheduler's step inside train_step would make the recorded LR wrong, so it raises and says so."""
+    model, optimizer = linear()
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+
+    def train_step() -> float:
+        optimizer.step()
+        scheduler.step()
+        return 1.0
+
+    with pytest.raises(RuntimeError, match=r"train_step must leave the LR alone, got lr=5e-08 .* 1e-07"):
+        clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer)
+
+
+def test_a_progress_bar_only_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tqdm, a terminal sees a bar that is gone at the end; a file, or progress=False, gets nothing."""
+    pytest.importorskip("tqdm")
+    model, optimizer = linear()
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = []
+    for stream, progress in ((Terminal(), True), (Terminal(), False), (io.StringIO(), True)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        clr_torch.range_test(model, optimizer, mse, regression(), num_steps=5, progress=progress)
+        shown.append(stream.getvalue())
+    assert "range test" in shown[0]
+    assert shown[1:] == ["", ""]
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"model": lambda x: x}, TypeError, "model must be a torch.nn.Module"),
+        ({"optimizer": None}, TypeError, "optimizer must be a torch.optim.Optimizer, got optimizer=None"),
+        ({"criterion": "mse"}, TypeError, "criterion must be a function of output and targets"),
+        ({"train_loader": 3}, TypeError, "train_loader must be a DataLoader or another iterable of batches"),
+        ({"val_loader": 3}, TypeError, "val_loader must be a DataLoader or another iterable of batches"),
+        ({"metric": "f1"}, ValueError, "metric must be one of 'accuracy', got metric='f1'"),
+        ({"metric": 1}, TypeError, 'metric must be "accuracy", a function or None, got metric=1'),
+        ({"metric": "accuracy"}, ValueError, "must have a class number for every row"),
+        ({"accumulation_steps": 0}, ValueError, "accumulation_steps must be an int >= 1"),
+        ({"accumulation_steps": 1.5}, TypeError, "accumulation_steps must be an int >= 1"),
+        ({"autocast": "float16"}, TypeError, "autocast must be a torch.dtype or None"),
+        ({"scaler": True}, TypeError, "scaler must be a GradScaler or None, got scaler=True"),
+        ({"start_lr": 0.0}, ValueError, "start_lr must be a finite number > 0"),
+        ({"end_lr": 1e-9}, ValueError, "end_lr must be > start_lr"),
+        ({"num_steps": 1}, ValueError, "num_steps must be an int >= 2"),
+        ({"mode": "cosine"}, ValueError, "mode must be one of 'exponential', 'linear'"),
+        ({"divergence": -1}, ValueError, "divergence"),
+    ],
+)
+def test_refuses_bad_arguments(change: dict[str, Any], error: type[Exception], message: str) -> None:
+    """Bad input raises, naming the argument and the value."""
+    model, optimizer = linear()
+    arguments = {
+        "model": model,
+        "optimizer": optimizer,
+        "criterion": mse,
+        "train_loader": regression(),
+        **change,
+    }
+    with pytest.raises(error, match=message):
+        clr_torch.range_test(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"train_step": 3}, TypeError, "train_step must be a function without arguments, got train_step=3"),
+        ({"models": []}, TypeError, r"models must be a torch\.nn\.Module or a list of them, got models=\[\]"),
+        ({"models": "model"}, TypeError, "models must be"),
+        ({"optimizers": [3]}, TypeError, r"optimizers must be a torch\.optim\.Optimizer or a list of them"),
+        ({"scaler": 1.0}, TypeError, "scaler must be a GradScaler or None, got scaler=1.0"),
+        ({"num_steps": 2.0}, TypeError, "num_steps must be an int >= 2"),
+    ],
+)
+def test_refuses_bad_arguments_to_steps(change: dict[str, Any], error: type[Exception], message: str) -> None:
+    """Bad input raises, naming the argument and the value."""
+    model, optimizer = linear()
+    arguments = {"train_step": lambda: 1.0, "models": model, "optimizers": optimizer, **change}
+    with pytest.raises(error, match=message):
+        clr_torch.range_test_steps(**arguments)
+
+
+def test_the_first_lr_must_be_positive() -> None:
+    """An LR of 0 has no ratio to those of other groups."""
+    model, optimizer = linear(lr=0.0)
+    with pytest.raises(ValueError, match=r"the lr of the optimizer's first group must be .* > 0"):
+        clr_torch.range_test(model, optimizer, mse, regression())
+
+
+def test_a_lazy_model_is_refused() -> None:
+    """A parameter that has no shape yet cannot be put back."""
+    model = nn.LazyLinear(1)
+    with pytest.raises(ValueError, match="got a lazy one: run one batch through it first"):
+        clr_torch.range_test(model, torch.optim.SGD(model.parameters()), mse, regression())
