@@ -13,6 +13,9 @@ SHORTEST, LONGEST = 2, 10
 ENOUGH_CYCLES = 3
 """Cycles after which Smith found most of the benefit had come (the same section)."""
 
+NEAR_ENOUGH = 0.5
+"""Epochs that may be added or dropped for the sake of a third cycle."""
+
 
 @dataclass(frozen=True)
 class CyclePlan:
@@ -62,9 +65,10 @@ def plan_cycles(
 ) -> CyclePlan:
     """The whole cycles that fit a budget best, each half 2 to 10 epochs long.
 
-    Three cycles or more are preferred, then the total nearest to the budget, then a step size of
-    whole epochs, then fewer cycles. ``step_size = budget / (2 * cycles)``, rounded and held between 2
-    and 10 epochs.
+    ``step_size = budget / (2 * cycles)``, rounded and held between 2 and 10 epochs, and the number of
+    cycles is the one whose total is nearest to the budget. Totals within half an epoch of it are
+    all near enough: of those, three cycles or more are preferred, then the nearest, then a step size
+    of whole epochs, then fewer cycles.
 
     Args:
         steps_per_epoch: Updates in an epoch, an int >= 1.
@@ -111,9 +115,11 @@ def plan_cycles(
         return CyclePlan(step_size, count, 2 * step_size * count, budget, steps_per_epoch)
 
     def worth(candidate: CyclePlan) -> tuple[Any, ...]:
+        missed = abs(candidate.added_steps)
         return (
-            candidate.cycles < ENOUGH_CYCLES,
-            abs(candidate.added_steps),
+            missed if missed > NEAR_ENOUGH * steps_per_epoch else 0,
+            max(ENOUGH_CYCLES - candidate.cycles, 0),
+            missed,
             candidate.step_size % steps_per_epoch != 0,
             candidate.cycles,
         )

@@ -58,19 +58,23 @@ def test_so_many_cycles_could_not_come_nearer(budget: int, steps_per_epoch: int,
 @some
 @given(budgets, per_epoch)
 def test_no_plan_comes_nearer(budget: int, steps_per_epoch: int) -> None:
-    """Of all plans with 3 cycles or more, or with fewer where 3 were not chosen, none is nearer."""
+    """No plan is nearer to the budget, or only by less than half an epoch and with too few cycles."""
     plan = clr_core.plan_cycles(total_steps=budget, steps_per_epoch=steps_per_epoch)
     most = budget // (2 * SHORTEST * steps_per_epoch) + 2
-    rivals = range(3, max(most, 3) + 1) if plan.cycles >= 3 else range(1, 3)
-    assert abs(plan.added_steps) == nearest(budget, steps_per_epoch, rivals)
+    missed, few = abs(plan.added_steps), min(plan.cycles, 3)
+    assert missed == nearest(budget, steps_per_epoch, range(few, most + 1))
+    assert missed == nearest(budget, steps_per_epoch, range(1, most + 1)) or 2 * missed <= steps_per_epoch
 
 
 @some
 @given(budgets, per_epoch)
 def test_a_budget_of_12_epochs_has_3_cycles(budget: int, steps_per_epoch: int) -> None:
-    """3 cycles of 2 x 2 epochs fit into 12, so there they are never fewer; below 2 x 2 epochs there is one."""
+    """3 cycles of 2 x 2 epochs fit into 12, so there they are never fewer; below 2 x 2 epochs there is one.
+
+    Rounding 3 cycles to whole updates moves their total by up to 3, half an epoch of 6.
+    """
     plan = clr_core.plan_cycles(total_steps=budget, steps_per_epoch=steps_per_epoch)
-    if budget >= 12 * steps_per_epoch:
+    if budget >= 12 * steps_per_epoch and steps_per_epoch >= 6:
         assert plan.cycles >= 3
     if budget <= 4 * steps_per_epoch:
         assert plan.cycles == 1
@@ -94,9 +98,9 @@ def test_plans_that_can_be_checked_by_eye(epochs: float, expected: tuple[int, in
 
 
 def test_a_fraction_of_an_epoch_is_rounded_to_updates() -> None:
-    """12.6 epochs of 3 updates are 37.8, so 38; 3 cycles of 2 x 6 are the nearest."""
+    """12.6 epochs of 3 updates are 37.8, so 38; one cycle of 2 x 19 is just that."""
     plan = clr_core.plan_cycles(epochs=12.6, steps_per_epoch=3)
-    assert (plan.requested_steps, plan.total_steps, plan.added_steps) == (38, 36, -2)
+    assert (plan.requested_steps, plan.total_steps, plan.added_steps) == (38, 38, 0)
 
 
 def test_whole_epochs_break_a_tie() -> None:
