@@ -20,11 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import clr_keras
 import keras
 import numpy as np
 
 import clr_core
-import clr_keras
 
 BACKEND = keras.backend.backend()
 RESULTS = Path(__file__).parent / "results"

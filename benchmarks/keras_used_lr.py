@@ -14,11 +14,11 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import clr_keras
 import keras
 import numpy as np
 
 import clr_core
-import clr_keras
 
 BACKEND = keras.backend.backend()
 RESULTS = Path(__file__).parent / "results"

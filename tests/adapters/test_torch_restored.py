@@ -259,6 +259,21 @@ def test_gradients_are_set_aside() -> None:
     assert given.unique().tolist() == [7.0]
 
 
+def test_a_step_that_freezes_and_unfreezes() -> None:
+    """Which parameters want a gradient, and the dtype of the model, are put back after a step that changes them."""
+    model, optimizer = make("momentum", 1)
+    before = everything(model, optimizer)
+
+    def train_step() -> float:
+        model.frozen.requires_grad_(True)
+        model.layers[0].requires_grad_(False)
+        model.layers[4].double()
+        return 1.0
+
+    clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer, num_steps=2)
+    assert_same(before, everything(model, optimizer))
+
+
 def test_a_criterion_with_weights_is_put_back() -> None:
     """The state of a criterion that learns, and its parameters in the optimizer, are put back too."""
 
@@ -303,12 +318,15 @@ def test_an_optimizer_inside_an_optimizer() -> None:
 
         def step(self, closure: Any = None) -> None:
             self.slow += 1
-            self.state["extra"] = {"history": [torch.ones(2) * self.slow], "tag": Tag(self.slow)}
+            extra = self.state.setdefault("extra", {"history": [], "note": Note()})
+            extra["history"].append(torch.ones(2) * self.slow)
+            extra["note"].number += 1
             self.inner.step()
 
-    class Tag:
-        def __init__(self, number: int) -> None:
-            self.number = number
+    class Note:
+        def __init__(self) -> None:
+            self.number = 0
+            self.parameter = model.layers[0].weight
 
     model, inner = make("Adam", 2)
     optimizer = Wrapper(inner)
@@ -318,7 +336,9 @@ def test_an_optimizer_inside_an_optimizer() -> None:
     after = [everything(model, inner), bits(optimizer.state["extra"]["history"]), optimizer.slow]
     assert_same(before[0], after[0])
     assert before[1:] == after[1:]
-    assert optimizer.state["extra"]["tag"].number == 1
+    note = optimizer.state["extra"]["note"]
+    assert note.number == 1
+    assert note.parameter is model.layers[0].weight
 
 
 def test_lbfgs_in_a_step_of_ones_own() -> None:

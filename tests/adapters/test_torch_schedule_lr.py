@@ -352,6 +352,24 @@ def test_resumes_where_it_was_saved(kind: str, optimizer_first: bool) -> None:
         used_lrs(resumed, again, 1)
 
 
+@pytest.mark.parametrize("optimizer_first", [True, False])
+def test_the_ratio_of_an_added_group_resumes_too(optimizer_first: bool) -> None:
+    """The optimizer's state carries the ratios, also that of a group that came later, in either order."""
+    optimizer = make(0.5)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
+    used_lrs(optimizer, scheduler, 1)
+    optimizer.add_param_group({"params": [weight()], "lr": 0.125})
+    saved = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
+    resumed = make(0.5, 0.5)
+    again = clr_torch.ScheduleLR(resumed, WAVE)
+    if optimizer_first:
+        resumed.load_state_dict(saved["optimizer"])
+    again.load_state_dict(saved["scheduler"])
+    if not optimizer_first:
+        resumed.load_state_dict(saved["optimizer"])
+    assert used_lrs(resumed, again, 3) == [[0.5, 0.125], [0.75, 0.1875], [1.0, 0.25]]
+
+
 def test_loading_reapplies_lr_and_momentum() -> None:
     """load_state_dict alone puts the LR and momentum of the saved position into the optimizer."""
     _, scheduler = trained(momentum=0.9)
