@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import weakref
-from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -14,7 +11,6 @@ from clr_core import Schedule
 from clr_core import _validation as check
 
 Group = dict[str, Any]
-AddGroup = Callable[[Group], None]
 
 
 def check_optimizer(name: str, value: Any) -> Optimizer:
@@ -83,52 +79,8 @@ def refuse_shared_tensors(name: str, values: list[Any], schedules: Schedule | tu
             )
 
 
-def on_added_group(optimizer: Optimizer, listener: Callable[[Group, AddGroup], None]) -> None:
-    """Have ``listener(group, add)`` called for ``optimizer.add_param_group(group)``, as torch wraps ``step``.
-
-    The listener is a bound method, whose object the optimizer does not keep alive.
-    """
-    # Neither does it keep itself alive: the function is wrapped, not the bound method.
-    this, told = weakref.ref(optimizer), weakref.WeakMethod(listener)
-    method = type(optimizer).add_param_group
-    add: AddGroup = vars(optimizer).get("add_param_group", lambda group: method(_alive(this), group))
-
-    @functools.wraps(method)
-    def add_param_group(group: Group) -> None:
-        listening = told()
-        if listening is None:
-            add(group)
-        else:
-            listening(group, add)
-
-    optimizer.add_param_group = add_param_group  # type: ignore[method-assign, assignment]
-
-
-def add_in_ratio(group: Group, add: AddGroup, groups: list[Group]) -> None:
-    """Add a group so that its ``lr`` and ``initial_lr`` have one ratio to those of the first group."""
-    has_lr = isinstance(group, dict) and "lr" in group
-    lr_now, lr_built = float(groups[0]["lr"]), initial_lr(groups[0])
-    if has_lr and "initial_lr" not in group and not lr_now > 0:
-        raise ValueError(
-            "a group with an lr must be added while the lr of the first group is > 0, so that they have a "
-            f"ratio, got lr={lr_now!r} in the first group: leave lr out, or give the group "
-            '"initial_lr", the lr it would have been built with'
-        )
-    add(group)
-    lr = group["lr"]
-    sharing = [each for each in groups if each["lr"] is lr and isinstance(lr, Tensor)]
-    is_shared = len(sharing) > 1  # the optimizer's default, which has moved since it was built
-    if "initial_lr" not in group:
-        if is_shared:
-            group["initial_lr"] = initial_lr(sharing[0])
-        else:
-            group["initial_lr"] = float(lr) / lr_now * lr_built if has_lr else float(lr)
-    if not has_lr and not is_shared:
-        set_lr(group, lr_now * (group["initial_lr"] / lr_built))
-
-
-def _alive(optimizer: weakref.ref[Optimizer]) -> Optimizer:
-    found = optimizer()
-    if found is None:
-        raise ReferenceError("the optimizer is gone")
-    return found
+def initial_lr_of_added(added: Group, groups: list[Group]) -> float:
+    """The LR a group was added with; a Tensor that other groups share, as they do a default, has moved since."""
+    lr = added["lr"]
+    sharing = [group for group in groups if group["lr"] is lr and "initial_lr" in group]
+    return initial_lr(sharing[0] if isinstance(lr, Tensor) and sharing else added)

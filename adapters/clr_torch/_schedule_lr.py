@@ -28,9 +28,9 @@ class ScheduleLR(LRScheduler):
     The LR and momentum follow from ``last_epoch`` alone, so a ScheduleLR can be built at any update.
     Tensors among them are filled in place, never replaced.
 
-    A group added later keeps the ratio of its LR to the first group's at that moment; one added without
-    an LR joins as if it had been there from the start. With a list, ``step()`` then raises until a new
-    ScheduleLR has a schedule for it.
+    A group added later trains at the LR it came with until the next ``step()``, and from then on as if it
+    had been there from the start: at ``schedule(k) * lr_i / lr_0``. With a list, that ``step()`` raises
+    until a new ScheduleLR has a schedule for it.
 
     Works in ``SequentialLR``. In ``ChainedScheduler`` it must be the only one that writes the LR:
     ``step()`` raises where, at two updates running, the LR is not what it had set. A change made once,
@@ -85,12 +85,11 @@ class ScheduleLR(LRScheduler):
         self._written: list[Any] = [None]
         self._overwritten_at = -1
         super().__init__(optimizer, last_epoch)
-        groups_of.on_added_group(optimizer, self._add_group)
 
     def get_lr(self) -> list[float | Tensor]:
         """The LR of each group at update ``last_epoch``."""
         groups, step = self.optimizer.param_groups, self.last_epoch
-        if groups is not self._groups:
+        if groups is not self._groups or len(groups) != len(self._ratios):
             self._measure(groups)
         # One check of the step here, and the bare formulas below: torch's own step() leaves little time.
         if type(step) is not int or step < 0:
@@ -151,16 +150,18 @@ class ScheduleLR(LRScheduler):
         # A copied optimizer loses the wrapper by which torch sees that its step() was called. Torch
         # looks for it while the count is 1, and would warn.
         self.__dict__.update(state, _step_count=max(2, state["_step_count"]))
-        groups_of.on_added_group(self.optimizer, self._add_group)
 
     def _measure(self, groups: list[groups_of.Group]) -> None:
-        """Find the ratios, once for every list of groups: ``optimizer.load_state_dict`` makes another."""
-        if len(groups) != len(self.base_lrs):
+        """Find the ratios, anew where a group was added or ``optimizer.load_state_dict`` made another list."""
+        per_group = isinstance(self.schedule, tuple) or isinstance(self.momentum, tuple)
+        if per_group and len(groups) != len(self.base_lrs):
             raise RuntimeError(
                 f"ScheduleLR must have a schedule for every group, got {len(groups)} groups where there had "
                 f"been {len(self.base_lrs)}: build ScheduleLR(optimizer, [a schedule for each of the "
                 f"{len(groups)} groups], last_epoch={self.last_epoch - 1})"
             )
+        for added in groups[len(self.base_lrs) :]:
+            self.base_lrs.append(groups_of.initial_lr_of_added(added, groups))
         for group, lr in zip(groups, self.base_lrs, strict=True):
             group["initial_lr"] = float(group.get("initial_lr", lr))
         self._common = None
@@ -205,21 +206,6 @@ class ScheduleLR(LRScheduler):
                 "clr_core.with_warmup), or one after the other with torch's SequentialLR"
             )
         self._overwritten_at = self.last_epoch
-
-    def _add_group(self, group: groups_of.Group, add: groups_of.AddGroup) -> None:
-        """Add a group to the optimizer, in step with the others from its first update."""
-        if isinstance(self.schedule, tuple) or isinstance(self.momentum, tuple):
-            self._groups = None  # the next step() asks for its schedule
-            add(group)
-            return
-        groups = self.optimizer.param_groups
-        groups_of.add_in_ratio(group, add, groups)
-        self._groups = None
-        self.base_lrs.append(group["initial_lr"])
-        self._last_lr.append(groups_of.copy_of_lr(group))
-        self._written = [*self._written, float(group["lr"])]
-        if self.momentum is not None:
-            groups_of.set_momentum(group, float(groups_of.momentum_of(groups[0])))
 
 
 def _is_at_hand(lr: Any) -> bool:

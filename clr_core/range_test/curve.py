@@ -75,10 +75,13 @@ class LRCurve:
         for name, values in (("losses", self.losses), ("metrics", self.metrics)):
             if values is not None and len(values) != len(self.lrs):
                 raise ValueError(f"{name} must be as many as lrs, got {len(values)} {name} for {len(self.lrs)} lrs")
+        before = 0.0
         for index, lr in enumerate(self.lrs):
-            check.real(f"lrs[{index}]", lr, above=0.0)
-            if index and lr < self.lrs[index - 1]:
-                raise ValueError(f"lrs must not fall, got lrs[{index}]={lr!r} after {self.lrs[index - 1]!r}")
+            if not 0.0 < lr < math.inf:
+                check.real(f"lrs[{index}]", lr, above=0.0)
+            if lr < before:
+                raise ValueError(f"lrs must not fall, got lrs[{index}]={lr!r} after {before!r}")
+            before = lr
         if optimizer is not None and not isinstance(optimizer, str):
             raise TypeError(f"optimizer must be a str or None, got optimizer={optimizer!r}")
         if stop_reason is not None:
@@ -259,6 +262,9 @@ def _floats(name: str, values: Iterable[float]) -> tuple[float, ...]:
         raise TypeError(f"{name} must be numbers, got {name}={values!r}")
     result = []
     for index, value in enumerate(values):
+        if type(value) is float:
+            result.append(value)
+            continue
         if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
             raise TypeError(f"{name} must be numbers, got {name}[{index}]={value!r}")
         result.append(float(value))

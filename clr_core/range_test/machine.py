@@ -111,7 +111,7 @@ class RangeTest:
             ValueError: A metric is missing, or comes after an update without one.
         """
         self._check_running()
-        if isinstance(loss, bool | str) or isinstance(metric, bool | str):
+        if isinstance(loss, (bool, str)) or isinstance(metric, (bool, str)):
             raise TypeError(f"loss and metric must be numbers, got {loss=}, {metric=}")
         value = float(loss)
         if self._lrs and (metric is None) == bool(self._metrics):

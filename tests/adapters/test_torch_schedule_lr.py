@@ -252,38 +252,31 @@ def test_a_compiled_step_with_a_tensor_lr_is_compiled_once() -> None:
 # Groups added later.
 
 
-def test_a_group_added_with_an_lr_keeps_its_ratio_from_then_on() -> None:
-    """The update after the addition uses the LR the group came with; later ones keep its ratio to the first."""
+def test_a_group_added_later_is_as_if_it_had_been_there() -> None:
+    """It trains at the LR it came with until the next step(), then at schedule(k) * lr_i / lr_0."""
     optimizer = make(8.0, 4.0)
     scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
     used_lrs(optimizer, scheduler, 1)
-    optimizer.add_param_group({"params": [weight()], "lr": 0.125})
-    assert scheduler.get_last_lr() == [0.5, 0.25, 0.125]
-    used = used_lrs(optimizer, scheduler, 3)
-    assert used == [[0.5, 0.25, 0.125], [0.75, 0.375, 0.1875], [1.0, 0.5, 0.25]]
+    optimizer.add_param_group({"params": [weight()], "lr": 2.0})
+    assert used_lrs(optimizer, scheduler, 3) == [[0.5, 0.25, 2.0], [0.75, 0.375, 0.1875], [1.0, 0.5, 0.25]]
 
 
-def test_a_group_added_without_an_lr_is_as_if_it_had_been_there() -> None:
-    """The optimizer's default LR is where the schedule began, so the group joins at its ratio at once."""
+def test_a_group_added_without_an_lr_has_the_ratio_of_the_default() -> None:
+    """The optimizer's default LR stands for the group's own, and its momentum follows as well."""
     optimizer = torch.optim.SGD([{"params": [weight()], "lr": 8.0}], lr=4.0, momentum=0.9)
     scheduler = clr_torch.ScheduleLR(optimizer, WAVE, momentum=clr_core.constant(0.0))
     used_lrs(optimizer, scheduler, 1)
     optimizer.add_param_group({"params": [weight()]})
+    assert used_lrs(optimizer, scheduler, 3) == [[0.5, 4.0], [0.75, 0.375], [1.0, 0.5]]
     assert optimizer.param_groups[1]["momentum"] == 0.0
-    assert used_lrs(optimizer, scheduler, 2) == [[0.5, 0.25], [0.75, 0.375]]
 
 
 def test_a_group_added_where_the_lr_is_zero() -> None:
-    """There is no ratio to an LR of 0: an LR is refused then, a group without one or with initial_lr joins."""
+    """The ratio is to the LR the first group was built with, whatever its LR is at the moment."""
     optimizer = make(1.0)
     scheduler = clr_torch.ScheduleLR(optimizer, clr_core.triangular(0.0, 1.0, step_size=2))
-    refused = {"params": [weight()], "lr": 0.1}
-    with pytest.raises(ValueError, match="must be added while the lr of the first group is > 0"):
-        optimizer.add_param_group(refused)
-    assert len(optimizer.param_groups) == 1
-    optimizer.add_param_group({"params": [weight()], "lr": 0.1, "initial_lr": 0.25})
-    optimizer.add_param_group({"params": [weight()], "initial_lr": 0.5})
-    assert used_lrs(optimizer, scheduler, 2) == [[0.0, 0.1, 0.0], [0.5, 0.125, 0.25]]
+    optimizer.add_param_group({"params": [weight()], "lr": 0.25})
+    assert used_lrs(optimizer, scheduler, 3) == [[0.0, 0.25], [0.5, 0.125], [1.0, 0.25]]
 
 
 def test_a_group_added_with_the_default_tensor_lr() -> None:
@@ -305,14 +298,6 @@ def test_a_group_added_to_a_list_of_schedules_needs_one_of_its_own() -> None:
         used_lrs(optimizer, scheduler, 1)
     scheduler = clr_torch.ScheduleLR(optimizer, [WAVE, WAVE, clr_core.constant(0.5)], last_epoch=1)
     assert used_lrs(optimizer, scheduler, 1) == [[0.75, 0.75, 0.5]]
-
-
-def test_a_scheduler_that_is_gone_is_told_nothing() -> None:
-    """The optimizer keeps neither the scheduler nor itself alive, and adds groups as before."""
-    optimizer = make(1.0)
-    clr_torch.ScheduleLR(optimizer, [WAVE])
-    optimizer.add_param_group({"params": [weight()], "lr": 0.1})
-    assert lrs(optimizer) == [0.25, 0.1]
 
 
 # State.
@@ -359,6 +344,7 @@ def test_the_ratio_of_an_added_group_resumes_too(optimizer_first: bool) -> None:
     scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
     used_lrs(optimizer, scheduler, 1)
     optimizer.add_param_group({"params": [weight()], "lr": 0.125})
+    used_lrs(optimizer, scheduler, 1)
     saved = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
     resumed = make(0.5, 0.5)
     again = clr_torch.ScheduleLR(resumed, WAVE)
@@ -367,7 +353,7 @@ def test_the_ratio_of_an_added_group_resumes_too(optimizer_first: bool) -> None:
     again.load_state_dict(saved["scheduler"])
     if not optimizer_first:
         resumed.load_state_dict(saved["optimizer"])
-    assert used_lrs(resumed, again, 3) == [[0.5, 0.125], [0.75, 0.1875], [1.0, 0.25]]
+    assert used_lrs(resumed, again, 2) == [[0.75, 0.1875], [1.0, 0.25]]
 
 
 def test_loading_reapplies_lr_and_momentum() -> None:
@@ -446,7 +432,7 @@ def test_copies_go_their_own_way(copied: Any, steps: int) -> None:
     twin.optimizer.add_param_group({"params": [weight()], "lr": 0.125})
     used_lrs(twin.optimizer, twin, 2)
     assert lrs(twin.optimizer)[:2] == [WAVE(steps + 2), WAVE(steps + 2) / 2]
-    assert twin.get_last_lr()[2] == 0.125 / WAVE(steps) * WAVE(steps + 2)
+    assert twin.get_last_lr()[2] == 0.125 / 0.5 * WAVE(steps + 2)
     assert lrs(optimizer) == [WAVE(steps), WAVE(steps) / 2]
 
 
@@ -481,7 +467,6 @@ def test_refuses_bad_arguments(change: dict[str, Any], error: type[Exception], m
         clr_torch.ScheduleLR(**arguments)
     assert lrs(optimizer) == [0.5, 0.25]
     assert "initial_lr" not in optimizer.param_groups[0]
-    assert "add_param_group" not in vars(optimizer)
 
 
 def test_the_first_lr_must_be_positive() -> None:
