@@ -73,7 +73,8 @@ def test_the_finder_uses_the_learning_rates_it_records() -> None:
     ramp = [0.125 * k for k in range(1, 11)]
     assert finder.history["lr"] == pytest.approx(ramp)
     assert finder.history["iterations"] == list(range(1, 11))
-    assert [-watch.seen[k][k % n] for k in range(10)] == pytest.approx(ramp[:5] + [ramp[k] + ramp[k + 5] for k in range(5)])
+    moved = [-watch.seen[k][k % n] for k in range(10)]
+    assert moved == pytest.approx([*ramp[:5], *(ramp[k] + ramp[k + 5] for k in range(5))])
     assert finder.curve.lrs == pytest.approx(ramp)
     assert (finder.curve.optimizer, finder.curve.stop_reason) == ("SGD", "completed")
 
@@ -228,8 +229,8 @@ def test_the_logs_are_right_after_a_resume(tmp_path: Any) -> None:
 
     lr = clr_keras.ScheduleLR(RISE)
     backup = str(tmp_path / "backup")
+    model = one_hot_model(3, keras.optimizers.SGD(lr))
     with pytest.raises(RuntimeError, match="power cut"):
-        model = one_hot_model(3, keras.optimizers.SGD(lr))
         fit(model, 3, keras.callbacks.BackupAndRestore(backup), Stop(), epochs=4)
     model = one_hot_model(3, keras.optimizers.SGD(lr))
     history = fit(model, 3, clr_keras.LogLR(lr), keras.callbacks.BackupAndRestore(backup), epochs=4)
@@ -334,10 +335,10 @@ def test_prediction_needs_the_snapshots_it_is_asked_for(tmp_path: Any) -> None:
     """None in the directory, more than there are, a generator."""
     lr = clr_keras.ScheduleLR(CYCLES)
     model, ensemble = one_hot_model(4, keras.optimizers.SGD(lr)), clr_keras.SnapshotEnsemble(lr, tmp_path)
-    with pytest.raises(ValueError, match="last must be at most the number of snapshots in .*, 0, got last=None"):
+    with pytest.raises(ValueError, match=r"last must be at most the number of snapshots in .*, 0, got last=None"):
         ensemble.predict(model, np.eye(4))
     fit(model, 4, ensemble)
-    with pytest.raises(ValueError, match="last must be at most the number of snapshots in .*, 1, got last=2"):
+    with pytest.raises(ValueError, match=r"last must be at most the number of snapshots in .*, 1, got last=2"):
         ensemble.predict(model, np.eye(4), last=2)
     with pytest.raises(TypeError, match="x must be arrays or a dataset that can be gone through again"):
         ensemble.predict(model, iter([np.eye(4)]))

@@ -139,7 +139,7 @@ def test_a_step_size_may_be_a_whole_float() -> None:
     assert clr_keras.TriangularCyclicalLearningRate(0.0, 1.0, 2000.0).step_size == 2000
     assert clr_keras.CyclicLR(0.0, 1.0, 4.0).clr() == 0.0
     for make in (clr_keras.TriangularCyclicalLearningRate, clr_keras.CyclicLR):
-        with pytest.raises(ValueError, match="step_size must be a whole number of updates, got step_size=2000.5"):
+        with pytest.raises(ValueError, match=r"step_size must be a whole number of updates, got step_size=2000.5"):
             make(0.0, 1.0, 2000.5)
         with pytest.raises(ValueError, match="step_size must be an int >= 1, got step_size=0"):
             make(0.0, 1.0, 0.0)
@@ -219,5 +219,5 @@ def test_the_callback_refuses_what_it_cannot_do_right() -> None:
         fit(one_hot_model(3, keras.optimizers.SGD(lr)), 3, clr_keras.CyclicLR())
     if BACKEND != "torch":
         model = one_hot_model(4, keras.optimizers.SGD(0.1), steps_per_execution=2)
-        with pytest.raises(ValueError, match="steps_per_execution must be 1 for CyclicLR .*ScheduleLR"):
+        with pytest.raises(ValueError, match=r"steps_per_execution must be 1 for CyclicLR .*ScheduleLR"):
             fit(model, 4, clr_keras.CyclicLR())

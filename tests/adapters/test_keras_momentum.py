@@ -138,7 +138,7 @@ def test_the_schedule_is_saved_with_the_model(tmp_path: Any, name: str) -> None:
 
 def test_an_optimizer_without_such_a_momentum_is_refused() -> None:
     """The error says which optimizers work; so do SGD without momentum and a schedule that leaves [0, 1)."""
-    with pytest.raises(TypeError, match="one of Keras's own SGD, Adam, .*, got RMSprop: the momentum of any other"):
+    with pytest.raises(TypeError, match=r"one of Keras's own SGD, Adam, .*, got RMSprop: the momentum of any other"):
         clr_keras.cycle_momentum(keras.optimizers.RMSprop(momentum=0.9), MOMENTUM)
     with pytest.raises(TypeError, match="of a LossScaleOptimizer, cycle the inner optimizer"):
         clr_keras.cycle_momentum(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()), MOMENTUM)
@@ -146,5 +146,5 @@ def test_an_optimizer_without_such_a_momentum_is_refused() -> None:
         clr_keras.cycle_momentum(keras.optimizers.SGD(), MOMENTUM)
     with pytest.raises(ValueError, match=r"schedule must have values in \[0, 1\)"):
         clr_keras.cycle_momentum(keras.optimizers.Adam(), LR)
-    with pytest.raises(TypeError, match="schedule must be a clr_core schedule, got schedule=0.9"):
+    with pytest.raises(TypeError, match=r"schedule must be a clr_core schedule, got schedule=0.9"):
         clr_keras.cycle_momentum(keras.optimizers.Adam(), 0.9)

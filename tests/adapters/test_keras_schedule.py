@@ -155,8 +155,8 @@ def test_training_resumes_where_the_backup_was_made(tmp_path: Any) -> None:
         return one_hot_model(5, keras.optimizers.SGD(clr_keras.ScheduleLR(TRIANGULAR2), momentum=0.5))
 
     whole = fit_one_hot(model(), 5, epochs=4)
+    backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
     with pytest.raises(RuntimeError, match="power cut"):
-        backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
         fit_one_hot(model(), 5, epochs=4, callbacks=[backup, Stop()])
     backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
     resumed = fit_one_hot(model(), 5, epochs=4, callbacks=[backup])
@@ -219,7 +219,7 @@ def test_an_unregistered_scale_fn_fails_when_saved(tmp_path: Any) -> None:
     lr = clr_keras.ScheduleLR(clr_core.cyclic(0.1, 1.0, 3, scale_fn=lambda cycle: 1 / cycle))
     model = one_hot_model(4, keras.optimizers.SGD(lr))
     fit_one_hot(model, 4)
-    with pytest.raises(ValueError, match="put @clr_core.register_scale_fn"):
+    with pytest.raises(ValueError, match=r"put @clr_core.register_scale_fn"):
         model.save(tmp_path / "model.keras")
 
 
@@ -232,7 +232,7 @@ def test_the_config_is_plain_json() -> None:
 
 def test_a_wrong_argument_is_refused() -> None:
     """A schedule that is none, steps_per_update below 1 and a step that is not whole."""
-    with pytest.raises(TypeError, match="schedule must be a clr_core schedule, got schedule=0.1"):
+    with pytest.raises(TypeError, match=r"schedule must be a clr_core schedule, got schedule=0.1"):
         clr_keras.ScheduleLR(0.1)
     with pytest.raises(ValueError, match="steps_per_update must be an int >= 1, got steps_per_update=0"):
         clr_keras.ScheduleLR(TRIANGULAR2, steps_per_update=0)
@@ -257,3 +257,18 @@ def test_a_missing_keras_is_named_with_the_command_that_installs_it() -> None:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert "ModuleNotFoundError: clr_keras needs keras, which is not installed: pip install keras" in output.stderr
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="about torch.compile")
+def test_the_schedule_does_not_cut_the_compiled_step_in_pieces() -> None:
+    """torch.compile makes as many graphs of a step with a schedule as of one with a number."""
+    import torch
+    from torch._dynamo.utils import counters
+
+    graphs = []
+    for lr in (0.1, clr_keras.ScheduleLR(clr_core.triangular(0.1, 1.0, step_size=3))):
+        torch.compiler.reset()
+        counters.clear()
+        fit_one_hot(one_hot_model(3, keras.optimizers.SGD(lr), jit_compile=True), 3)
+        graphs.append(counters["stats"]["unique_graphs"])
+    assert graphs[0] == graphs[1] > 0

@@ -1,0 +1,68 @@
+"""The optimizers inside the one a model was compiled with, and how their learning rates are set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def nested(optimizer: Any) -> list[Any]:
+    """The optimizer and those it wraps: that of a loss scale, and the several of a ``MultiOptimizer``."""
+    inner = [optimizer.inner_optimizer] if hasattr(optimizer, "inner_optimizer") else []
+    inner += getattr(optimizer, "optimizers", [])
+    return [optimizer, *(deeper for one in inner for deeper in nested(one))]
+
+
+def updaters(optimizer: Any) -> list[Any]:
+    """The optimizers that update weights, each with a learning rate of its own."""
+    return [
+        one
+        for one in nested(optimizer)
+        if not hasattr(one, "inner_optimizer") and not hasattr(one, "optimizers")
+    ]
+
+
+def name_of(optimizer: Any) -> str:
+    """The class name of the optimizer, or of the first it wraps, as Keras spells it."""
+    first = updaters(optimizer)[0]
+    # Only one whose momentum is cycled goes by another name.
+    name: str = getattr(first, "plain_name", type(first).__name__)
+    return name
+
+
+def has_variable_lr(optimizer: Any) -> bool:
+    """Whether the learning rate is a variable, not a schedule or a function compiled into the step."""
+    # Keras has no public way to tell: the property gives a number in either case.
+    return isinstance(optimizer._learning_rate, keras.Variable)
+
+
+def current_lr(optimizer: Any) -> float:
+    """The learning rate of the next update, read from the device."""
+    return float(_on_host(ops.convert_to_tensor(optimizer.learning_rate)))
+
+
+def training_steps(optimizer: Any) -> int:
+    """Training steps so far: updates, or micro-batches where gradients are accumulated."""
+    # The public ``iterations`` is floored to updates.
+    return int(_on_host(updaters(optimizer)[0]._iterations.value))
+
+
+def _on_host(tensor: Any) -> Any:
+    return ops.convert_to_numpy(tensor)
+
+
+def check_lr_can_be_set(model: Any, who: str, instead: str) -> None:
+    """Raise unless a callback can set the model's learning rate before each batch."""
+    optimizer = model.optimizer
+    if not all(map(has_variable_lr, nested(optimizer))):
+        raise TypeError(
+            f"the optimizer's learning_rate must be a number for {who} to set it, got "
+            f"{updaters(optimizer)[0]._learning_rate!r}: {instead}"
+        )
+    if model.steps_per_execution > 1:
+        raise ValueError(
+            f"steps_per_execution must be 1 for {who} to set the learning rate of every batch, got "
+            f"steps_per_execution={model.steps_per_execution}: {instead}"
+        )
