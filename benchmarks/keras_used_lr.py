@@ -38,9 +38,7 @@ def used_lrs(schedule: clr_core.Schedule, steps: int, **compile_arguments: Any) 
         import torch
 
         torch.compiler.reset()  # past eight compiled models in a process, torch would run the next uncompiled
-    model = keras.Sequential(
-        [keras.Input((steps,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
-    )
+    model = keras.Sequential([keras.Input((steps,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     optimizer = keras.optimizers.SGD(clr_keras.ScheduleLR(schedule))
     model.compile(optimizer, lambda y, output: keras.ops.mean(output), **compile_arguments)
     model.fit(np.eye(steps), np.zeros((steps, 1)), batch_size=1, shuffle=False, verbose=0)
@@ -60,9 +58,7 @@ def main() -> None:
             errors = []
             for name in names:
                 schedule, max_lr = POLICIES[name]
-                used = used_lrs(
-                    schedule, steps, jit_compile=jit_compile, steps_per_execution=steps_per_execution
-                )
+                used = used_lrs(schedule, steps, jit_compile=jit_compile, steps_per_execution=steps_per_execution)
                 error = float(np.abs(used - schedule.values(steps)).max())
                 errors.append(error / (float(np.finfo(np.float32).eps) * max_lr))
             rows.append([BACKEND, jit_compile, steps_per_execution, *(f"{error:.3f}" for error in errors)])

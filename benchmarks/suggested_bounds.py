@@ -130,9 +130,7 @@ def range_tests(
     task: Task, make: Callable[[Any], Any], optimizer: str, steps: int, seeds: int
 ) -> Iterator[clr_core.LRCurve]:
     ramp = jnp.asarray(clr_core.exponential_ramp(1e-7, 10.0, steps).values(steps), jnp.float32)
-    for losses in np.asarray(
-        jax.jit(jax.vmap(lambda s: task.train(make, ramp, s)[1]))(50 + jnp.arange(seeds))
-    ):
+    for losses in np.asarray(jax.jit(jax.vmap(lambda s: task.train(make, ramp, s)[1]))(50 + jnp.arange(seeds))):
         test = clr_core.RangeTest(1e-7, 10.0, steps, optimizer=optimizer)
         for loss in losses:
             if not test.done:
@@ -164,18 +162,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one task, two optimizers, a coarse grid")
     quick = parser.parse_args().quick
     rows = list(measure(quick=quick))
-    print(
-        f"{'schedule':10} {'steps':>5} {'answered':>8} {'mean':>6} {'median':>6} {'p90':>6} {'> 0.2':>6}  regret"
-    )
+    print(f"{'schedule':10} {'steps':>5} {'answered':>8} {'mean':>6} {'median':>6} {'p90':>6} {'> 0.2':>6}  regret")
     for schedule in SHAPES:
         for steps in sorted({row["steps"] for row in rows}):
             cell = [row for row in rows if row["schedule"] == schedule and row["steps"] == steps]
             regret = np.array([row["regret"] for row in cell if row["regret"] != ""])
             figures = [regret.mean(), np.median(regret), np.quantile(regret, 0.9), (regret > 0.2).mean()]
             answered = f"{len(regret)}/{len(cell)}"
-            print(
-                f"{schedule:10} {steps:5} {answered:>8} " + " ".join(f"{figure:6.3f}" for figure in figures)
-            )
+            print(f"{schedule:10} {steps:5} {answered:>8} " + " ".join(f"{figure:6.3f}" for figure in figures))
     if not quick:
         path = Path(__file__).parent / "results" / "suggested_bounds.csv"
         with path.open("w", newline="") as file:

@@ -31,9 +31,7 @@ def new_model(learning_rate: Any, seed: int = 0) -> Any:
 
 
 # 1. The range test, with three seeds; it leaves a model as it was.
-curves = [
-    clr_keras.range_test(new_model(1e-3, seed), x, y, batch_size=BATCH, start_lr=1e-5) for seed in range(3)
-]
+curves = [clr_keras.range_test(new_model(1e-3, seed), x, y, batch_size=BATCH, start_lr=1e-5) for seed in range(3)]
 
 # 2. The bounds, with their evidence.
 bounds = clr_core.suggest_bounds(curves)

@@ -17,11 +17,7 @@ def nested(optimizer: Any) -> list[Any]:
 
 def updaters(optimizer: Any) -> list[Any]:
     """The optimizers that update weights, each with a learning rate of its own."""
-    return [
-        one
-        for one in nested(optimizer)
-        if not hasattr(one, "inner_optimizer") and not hasattr(one, "optimizers")
-    ]
+    return [one for one in nested(optimizer) if not hasattr(one, "inner_optimizer") and not hasattr(one, "optimizers")]
 
 
 def name_of(optimizer: Any) -> str:

@@ -82,9 +82,7 @@ def range_test(
             "validation_data must be arrays or a dataset that can be gone through after every update, got "
             f"validation_data={validation_data!r}"
         )
-    test = RangeTest(
-        start_lr, end_lr, num_steps, mode=mode, divergence=divergence, optimizer=name_of(model.optimizer)
-    )
+    test = RangeTest(start_lr, end_lr, num_steps, mode=mode, divergence=divergence, optimizer=name_of(model.optimizer))
     batch_size = check.whole("batch_size", batch_size)
     stream = batches(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle)
     undo_peek = keep_random_state()
@@ -127,8 +125,7 @@ class _Step:
         if len(lrs) > 1 and not lrs[0]:
             raise ValueError(f"the first learning rate must be > 0 for the others to keep their ratio to it, got {lrs}")
         self._multipliers = [
-            (optimizer, lr / lrs[0] if len(lrs) > 1 else 1.0)
-            for optimizer, lr in zip(optimizers, lrs, strict=True)
+            (optimizer, lr / lrs[0] if len(lrs) > 1 else 1.0) for optimizer, lr in zip(optimizers, lrs, strict=True)
         ]
         self._per_update = optimizers[0].gradient_accumulation_steps or 1
         self._until_update = self._per_update - training_steps(model.optimizer) % self._per_update
@@ -143,9 +140,7 @@ class _Step:
             model.optimizer.build(model.trainable_variables)
         for optimizer in optimizers:
             if not has_variable_lr(optimizer):
-                optimizer._learning_rate = keras.Variable(
-                    0.0, dtype="float32", trainable=False, name="learning_rate"
-                )
+                optimizer._learning_rate = keras.Variable(0.0, dtype="float32", trainable=False, name="learning_rate")
         # JAX finds a compiled step by the function it was made from, and equal methods are one function to
         # it: a new function, so that the step with the schedule compiled in is not found.
         model.train_step = functools.partial(model.train_step)

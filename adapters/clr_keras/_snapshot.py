@@ -70,9 +70,7 @@ class _Attributes:
             for value in self._attributes.values()
             if isinstance(value, list | dict)
         }
-        vars(owner).update(
-            {name: copies[id(value)] for name, value in self._attributes.items() if id(value) in copies}
-        )
+        vars(owner).update({name: copies[id(value)] for name, value in self._attributes.items() if id(value) in copies})
         # The tracker fills some of those lists, and knows by their ids what is in them.
         tracker.config = {
             name: (is_kind, copies.get(id(store), store)) for name, (is_kind, store) in tracker.config.items()

@@ -20,9 +20,7 @@ SEVERAL = pytest.mark.skipif(BACKEND == "torch", reason="Keras on torch runs one
 
 def one_hot_model(n: int, optimizer: Any, **compile_arguments: Any) -> Any:
     """A model whose weight k moves by minus the learning rates of the updates that batch k makes."""
-    model = keras.Sequential(
-        [keras.Input((n,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
-    )
+    model = keras.Sequential([keras.Input((n,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     model.compile(optimizer, lambda y, prediction: keras.ops.mean(prediction), **compile_arguments)
     return model
 

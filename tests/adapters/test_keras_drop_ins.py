@@ -93,12 +93,10 @@ def test_addons_classes_are_right_at_a_thousand_million_steps(name: str) -> None
 
 SIGNATURES = {
     "CyclicalLearningRate": (
-        "initial_learning_rate maximal_learning_rate step_size scale_fn scale_mode='cycle' "
-        "name='CyclicalLearningRate'"
+        "initial_learning_rate maximal_learning_rate step_size scale_fn scale_mode='cycle' name='CyclicalLearningRate'"
     ),
     "TriangularCyclicalLearningRate": (
-        "initial_learning_rate maximal_learning_rate step_size scale_mode='cycle' "
-        "name='TriangularCyclicalLearningRate'"
+        "initial_learning_rate maximal_learning_rate step_size scale_mode='cycle' name='TriangularCyclicalLearningRate'"
     ),
     "Triangular2CyclicalLearningRate": (
         "initial_learning_rate maximal_learning_rate step_size scale_mode='cycle' "
@@ -152,18 +150,14 @@ def test_a_step_size_may_be_a_whole_float() -> None:
 
 def one_hot_model(n: int, optimizer: Any, **compile_arguments: Any) -> Any:
     """A model whose weight k moves by minus the learning rates of the updates that batch k makes."""
-    model = keras.Sequential(
-        [keras.Input((n,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
-    )
+    model = keras.Sequential([keras.Input((n,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     model.compile(optimizer, lambda y, prediction: keras.ops.mean(prediction), **compile_arguments)
     return model
 
 
 def fit(model: Any, n: int, callback: Any, epochs: int = 1) -> list[float]:
     """The weights after training, with their sign changed: the sums of the learning rates used."""
-    model.fit(
-        np.eye(n), np.zeros((n, 1)), batch_size=1, shuffle=False, verbose=0, epochs=epochs, callbacks=[callback]
-    )
+    model.fit(np.eye(n), np.zeros((n, 1)), batch_size=1, shuffle=False, verbose=0, epochs=epochs, callbacks=[callback])
     return [-float(value) for value in keras.ops.convert_to_numpy(model.trainable_variables[0].value)[:, 0]]
 
 

@@ -71,9 +71,7 @@ def test_the_curve_has_the_true_loss_of_each_batch(kind: Any) -> None:
     """Not the running mean that fit reports, which would be 1, 3, 35.3 and 27.25."""
     x, y = np.zeros((12, 1), "float32"), np.repeat(KNOWN, 3).reshape(-1, 1).astype("float32")
     data = (x, y) if kind == "arrays" else (kind(x, y, batch_size=3),)
-    curve = clr_keras.range_test(
-        known_loss_model(), *data, batch_size=3, num_steps=4, divergence=None, shuffle=False
-    )
+    curve = clr_keras.range_test(known_loss_model(), *data, batch_size=3, num_steps=4, divergence=None, shuffle=False)
     assert curve.losses == tuple(KNOWN)
     assert (curve.stop_reason, curve.optimizer) == ("completed", "SGD")
 
@@ -116,9 +114,7 @@ def test_sample_and_class_weights_count() -> None:
     """The loss recorded is the weighted one, as in fit."""
     x, y = np.zeros((4, 1)), np.array([[1.0], [3.0], [1.0], [3.0]])
     arguments = {"batch_size": 2, "num_steps": 2, "divergence": None, "shuffle": False}
-    weighted = clr_keras.range_test(
-        known_loss_model(), x, y, sample_weight=np.array([1.0, 0.0, 0.0, 2.0]), **arguments
-    )
+    weighted = clr_keras.range_test(known_loss_model(), x, y, sample_weight=np.array([1.0, 0.0, 0.0, 2.0]), **arguments)
     assert weighted.losses == (0.5, 3.0)  # (1*1 + 0*3) / 2, (0*1 + 2*3) / 2
     classes = clr_keras.range_test(known_loss_model(), x, y, class_weight={1: 0.5, 3: 1.0}, **arguments)
     assert classes.losses == (1.75, 1.75)  # (0.5*1 + 1*3) / 2
@@ -141,9 +137,7 @@ def test_the_validation_loss_is_recorded_where_validation_data_are_given() -> No
     model = known_loss_model(metrics=[keras.metrics.MeanMetricWrapper(lambda y, p: 2 * y, name="double")])
     x, y = np.zeros((4, 1)), np.ones((4, 1))
     validation = (np.zeros((3, 1)), np.full((3, 1), 7.0))
-    curve = clr_keras.range_test(
-        model, x, y, batch_size=1, num_steps=3, validation_data=validation, metric="double"
-    )
+    curve = clr_keras.range_test(model, x, y, batch_size=1, num_steps=3, validation_data=validation, metric="double")
     assert curve.losses == (7.0, 7.0, 7.0)
     assert curve.metrics == (14.0, 14.0, 14.0)
 
@@ -171,9 +165,7 @@ def test_a_loss_that_is_no_number_ends_the_test() -> None:
 
 def one_hot_model(n: int, optimizer: Any) -> Any:
     """A model whose weight k moves by minus the learning rate of the update that batch k makes."""
-    model = keras.Sequential(
-        [keras.Input((n,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
-    )
+    model = keras.Sequential([keras.Input((n,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     model.compile(optimizer, lambda y, prediction: keras.ops.mean(prediction))
     return model
 
@@ -293,9 +285,7 @@ def state(model: Any) -> dict[str, Any]:
 OPTIMIZERS = {
     "Adam": lambda: keras.optimizers.Adam(0.01),
     "Adam with a schedule": lambda: keras.optimizers.Adam(clr_keras.ScheduleLR(SCHEDULE)),
-    "SGD, momentum, accumulating": lambda: keras.optimizers.SGD(
-        0.01, momentum=0.9, gradient_accumulation_steps=3
-    ),
+    "SGD, momentum, accumulating": lambda: keras.optimizers.SGD(0.01, momentum=0.9, gradient_accumulation_steps=3),
     "averaging": lambda: keras.optimizers.AdamW(0.01, use_ema=True),
     "a function": lambda: keras.optimizers.SGD(lambda: 0.01),
     "cycled momentum": lambda: clr_keras.cycle_momentum(

@@ -34,9 +34,7 @@ def numbers(tensor: Any) -> list[float]:
 
 def one_hot_model(n: int, optimizer: Any, **compile_arguments: Any) -> Any:
     """A model whose weight k moves by minus the learning rate of the update that batch k makes."""
-    model = keras.Sequential(
-        [keras.Input((n,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
-    )
+    model = keras.Sequential([keras.Input((n,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     model.compile(optimizer, lambda y, prediction: keras.ops.mean(prediction), **compile_arguments)
     return model
 
@@ -63,9 +61,7 @@ def compiled(function: Any) -> Any:
 
 @pytest.mark.parametrize("schedule", strategies.corners(), ids=lambda s: type(s).__name__)
 @pytest.mark.parametrize("compile_it", [False, True], ids=["eager", "compiled"])
-def test_every_policy_keeps_the_error_contract_to_the_last_step(
-    schedule: clr_core.Schedule, compile_it: bool
-) -> None:
+def test_every_policy_keeps_the_error_contract_to_the_last_step(schedule: clr_core.Schedule, compile_it: bool) -> None:
     """Eager and compiled, the values are within the published bound of the exact ones, in float32."""
     if compile_it and BACKEND == "torch":
         pytest.skip("torch compiles whole training steps: see the learning rates used, below")
@@ -261,12 +257,13 @@ def test_a_missing_keras_is_named_with_the_command_that_installs_it() -> None:
 
 @pytest.mark.skipif(BACKEND != "torch", reason="about torch.compile")
 def test_the_schedule_does_not_cut_the_compiled_step_in_pieces() -> None:
-    """torch.compile makes as many graphs of a step with a schedule as of one with a number."""
+    """torch.compile makes as many graphs of it as of a step with a schedule of Keras's own."""
     import torch
     from torch._dynamo.utils import counters
 
     graphs = []
-    for lr in (0.1, clr_keras.ScheduleLR(clr_core.triangular(0.1, 1.0, step_size=3))):
+    theirs = keras.optimizers.schedules.CosineDecay(0.1, 100)
+    for lr in (theirs, clr_keras.ScheduleLR(clr_core.triangular(0.1, 1.0, step_size=3))):
         torch.compiler.reset()
         counters.clear()
         fit_one_hot(one_hot_model(3, keras.optimizers.SGD(lr), jit_compile=True), 3)

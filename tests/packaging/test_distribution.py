@@ -70,10 +70,7 @@ def test_the_wheel_works_with_nothing_but_python(wheel: Path, tmp_path: Path) ->
     scripts = tmp_path / "fresh" / ("Scripts" if os.name == "nt" else "bin")
     run(scripts / "python", "-m", "pip", "install", "--no-index", wheel, cwd=tmp_path)
     assert run(scripts / "clr", "--version", cwd=tmp_path).startswith("clr 26.")
-    assert (
-        run(scripts / "python", "-c", "import clr_core; print(clr_core.constant(0.5)(3))", cwd=tmp_path)
-        == "0.5\n"
-    )
+    assert run(scripts / "python", "-c", "import clr_core; print(clr_core.constant(0.5)(3))", cwd=tmp_path) == "0.5\n"
 
 
 @pytest.mark.parametrize(
