@@ -113,7 +113,7 @@ def suggest_bounds(curve: LRCurve | Sequence[LRCurve], *, schedule: str = "cycli
         ...     test.record(0.5 * (weights[0] ** 2 + 20 * weights[1] ** 2))
         ...     weights = [weights[0] * (1 - lr), weights[1] * (1 - 20 * lr)]
         >>> bounds = clr_core.suggest_bounds(test.curve)
-        >>> 0.02 < bounds.max_lr < 0.2
+        >>> 0.001 < bounds.max_lr < 2 / 20
         True
 
     Source: Smith 2015, section 3.3, for the range test and base_lr; the rule for max_lr is this library's.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, dataclass_transform, overload
 
 from clr_core import _python_namespace as python
 from clr_core import _validation as check
@@ -98,8 +98,22 @@ class Schedule:
         Raises:
             ValueError: A ``scale_fn`` in it was never registered with ``register_scale_fn``.
         """
+        arguments = {name: _to_json(value) for name, value in self._arguments().items()}
+        return {"kind": type(self).__name__} | arguments
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._arguments() == self._arguments()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._arguments().values()))
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
+        return f"{type(self).__name__}({arguments})"
+
+    def _arguments(self) -> dict[str, Any]:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]  # every subclass is a dataclass
-        return {"kind": type(self).__name__} | {field.name: _to_json(getattr(self, field.name)) for field in fields}
+        return {field.name: getattr(self, field.name) for field in fields}
 
     def _set(self, **checked: Any) -> None:
         """Store checked arguments, once, from ``__post_init__``."""
@@ -107,8 +121,18 @@ class Schedule:
             object.__setattr__(self, name, value)
 
 
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
+def arguments(cls: S) -> S:
+    """Make the annotations of a class of schedules its arguments, stored once and for all."""
+    # What Schedule has already is not generated for each class: that is most of the time an import takes.
+    dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    return cls
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
 def policy(cls: S) -> S:
-    """Make a dataclass of schedules readable by ``from_dict`` under the class's own name."""
+    """Make a class of schedules a policy: ``arguments``, and readable by ``from_dict`` under its own name."""
+    cls = arguments(cls)
     _KINDS[cls.__name__] = cls
     return cls
 

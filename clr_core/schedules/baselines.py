@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
 from clr_core import _validation as check
-from clr_core.schedules.base import Schedule, lerp, policy
+from clr_core.schedules.base import Schedule, arguments, lerp, policy
 
 
 @policy
-@dataclass(frozen=True)
 class constant(Schedule):
     """The same value at every step: ``lr``.
 
@@ -44,7 +43,6 @@ class constant(Schedule):
 
 
 @policy
-@dataclass(frozen=True)
 class linear_decay(Schedule):
     """A straight line from ``initial_lr`` to ``final_lr``: today's strongest simple baseline.
 
@@ -92,7 +90,6 @@ class linear_decay(Schedule):
 
 
 @policy
-@dataclass(frozen=True)
 class warmup_stable_decay(Schedule):
     """A trapezoid: up to ``peak_lr`` over the warmup, constant, and straight down to ``final_lr``.
 
@@ -158,7 +155,6 @@ class warmup_stable_decay(Schedule):
 
 
 @policy
-@dataclass(frozen=True)
 class step_decay(Schedule):
     """A staircase: ``initial_lr * factor**floor(step / every)``.
 
@@ -201,7 +197,7 @@ class step_decay(Schedule):
         return 0.0, self.initial_lr
 
 
-@dataclass(frozen=True)
+@arguments
 class _Ramp(Schedule):
     start_lr: float
     end_lr: float
@@ -230,7 +226,6 @@ class _Ramp(Schedule):
 
 
 @policy
-@dataclass(frozen=True)
 class linear_ramp(_Ramp):
     """A straight line whose first value is ``start_lr`` and whose last is ``end_lr``, both exactly.
 
@@ -260,7 +255,6 @@ class linear_ramp(_Ramp):
 
 
 @policy
-@dataclass(frozen=True)
 class exponential_ramp(_Ramp):
     """Equal ratios from ``start_lr`` to ``end_lr``; the first and the last value are exact.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,6 @@ from clr_core.schedules.baselines import linear_ramp
 
 
 @policy
-@dataclass(frozen=True)
 class join(Schedule):
     """One schedule after another; each begins at its own step 0, and a boundary belongs to the later one.
 
@@ -107,7 +106,6 @@ def with_warmup(schedule: Schedule, warmup_steps: int, *, start_lr: float = 0.0)
 
 
 @policy
-@dataclass(frozen=True)
 class momentum_for(Schedule):
     """Momentum (or beta1) that moves opposite to an LR schedule: lowest where the LR is highest.
 

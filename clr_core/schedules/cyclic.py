@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
 from clr_core import _validation as check
-from clr_core.schedules.base import Schedule, lerp, policy
+from clr_core.schedules.base import Schedule, arguments, lerp, policy
 
 SHAPES = ("linear", "cosine", "parabolic")
 SCALE_MODES = ("cycle", "iterations")
 DECAYS = ("amplitude", "bounds")
 
 
-@dataclass(frozen=True)
+@arguments
 class _Cycle(Schedule):
     base_lr: float
     max_lr: float
@@ -67,7 +67,6 @@ class _Cycle(Schedule):
 
 
 @policy
-@dataclass(frozen=True)
 class triangular(_Cycle):
     """A wave between two constant bounds: ``base_lr + (max_lr - base_lr) * h``.
 
@@ -97,7 +96,6 @@ class triangular(_Cycle):
 
 
 @policy
-@dataclass(frozen=True)
 class triangular2(_Cycle):
     """``triangular`` whose height halves at each cycle's end: ``base_lr + (max_lr - base_lr) * h * 0.5**k``.
 
@@ -124,7 +122,6 @@ class triangular2(_Cycle):
 
 
 @policy
-@dataclass(frozen=True)
 class exp_range(_Cycle):
     """``triangular`` that declines by ``gamma`` at every update.
 
@@ -175,7 +172,6 @@ class exp_range(_Cycle):
 
 
 @policy
-@dataclass(frozen=True)
 class cyclic(_Cycle):
     """The general cycle: any shape, any scale: ``base_lr + (max_lr - base_lr) * shape(h) * scale_fn(x)``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,6 @@ ANNEALS = ("linear", "cosine")
 
 
 @policy
-@dataclass(frozen=True)
 class one_cycle(Schedule):
     """One cycle over a whole training: ``base_lr`` up to ``max_lr``, down to ``final_lr``, then constant.
 

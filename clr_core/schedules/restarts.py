@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,6 @@ _MOST_CYCLES = 2**16
 
 
 @policy
-@dataclass(frozen=True)
 class cosine_restarts(Schedule):
     """Cosine descents from ``max_k`` to ``min_lr``, each ``t_mult`` times as long as the one before.
 
