@@ -1,12 +1,13 @@
 """Question: what does a schedule inside the compiled training step cost, and what a callback that sets the LR?
 
 Command:  KERAS_BACKEND=tensorflow|jax|torch python benchmarks/keras_step_cost.py [--quick]
-Method:   three copies of a network (Adam, batches of 128) differ in the learning rate alone: a number; ScheduleLR(triangular); a number that the CyclicLR callback sets. The first two have a callback
-          that does nothing, since Keras goes another way without one. Each round trains all three for a
-          while by fit, which first changing from round to round; ratios are taken within the round, in CPU
-          time of the process. The first round, which compiles, is not counted. Three times over, the networks
-          are made anew, each kind once the first: torch.compile makes a later one of two equal networks 2 %
-          slower. On torch, steps run eagerly, as Keras has them by default, and once more compiled.
+Method:   three copies of a network (Adam, batches of 128) differ in the learning rate alone: a number;
+          ScheduleLR(triangular); a number that the CyclicLR callback sets. The first two have a callback that
+          does nothing, since Keras goes another way without one. Each round trains all three for a while by
+          fit, which first changing from round to round; ratios are taken within the round, in CPU time of the
+          process. The first round, which compiles, is not counted. Three times over, the networks are made
+          anew, each kind once the first: torch.compile makes a later one of two equal networks 2 % slower. On
+          torch, steps run eagerly, as Keras has them by default, and once more compiled.
 Target:   a median ratio of at most 1.02 for ScheduleLR where the step is compiled. The small network, whose
           steps take a millisecond, is there to be seen: what any schedule costs, Keras's own as well, is
           microseconds a step whatever the network.
