@@ -113,7 +113,8 @@ class RangeTest:
         self._check_running()
         if isinstance(loss, (bool, str)) or isinstance(metric, (bool, str)):
             raise TypeError(f"loss and metric must be numbers, got {loss=}, {metric=}")
-        value = float(loss)
+        # The loss of a torch step still has its graph, and torch warns of a float made of that.
+        value = float(loss.detach() if hasattr(loss, "detach") else loss)
         if self._lrs and (metric is None) == bool(self._metrics):
             raise ValueError(
                 f"metric must be given at every update or at none, got metric={metric!r} at update {len(self._lrs)}"

@@ -523,3 +523,12 @@ def test_a_lazy_model_is_refused() -> None:
     model = nn.LazyLinear(1)
     with pytest.raises(ValueError, match="got a lazy one: run one batch through it first"):
         clr_torch.range_test(model, torch.optim.SGD(model.parameters()), mse, regression())
+
+
+def test_a_loop_of_ones_own_may_record_the_loss_as_it_is() -> None:
+    """``RangeTest.record`` takes the Tensor that ``backward()`` was called on, without a warning of torch's."""
+    test = clr_core.RangeTest(num_steps=5)
+    loss = (2.0 * torch.ones(1, requires_grad=True)).sum()
+    loss.backward()
+    test.record(loss)
+    assert test.curve.losses == (2.0,)
