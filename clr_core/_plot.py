@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from clr_core.bounds.landmarks import without_spikes
+from clr_core.bounds.report import height_of_interest
 from clr_core.bounds.smoothing import smooth
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def _draw_curve(axes: Any, curve: LRCurve) -> None:
     lrs, losses = curve.lrs[:count], curve.losses[:count]
     axes.plot(lrs, losses, ".", color=RAW, markersize=4, label="loss of each update")
     if losses:
-        low, start = min(without_spikes(losses)), losses[0]
-        # The blow-up at the end would press everything else flat.
-        high = start + 0.5 * (start - low) if start > low else max(losses)
+        low, high = height_of_interest(losses)
         axes.plot(lrs, smooth(lrs, [min(loss, high) for loss in losses]), color=SMOOTH, label="smoothed")
         margin = 0.1 * (high - low) or 1.0
         axes.set_ylim(low - margin, high + margin)

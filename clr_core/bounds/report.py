@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clr_core._text_chart import TextChart, decade_ticks
@@ -56,6 +57,12 @@ def _over(ratio: float) -> str:
     return "itself" if abs(ratio - 1) < 1e-9 else f"divided by {ratio:.3g}"
 
 
+def height_of_interest(losses: Sequence[float]) -> tuple[float, float]:
+    """The lowest and highest loss a picture should show: a blow-up would press everything else flat."""
+    low, start = min(without_spikes(losses)), losses[0]
+    return low, start + 0.5 * (start - low) if start > low else max(losses)
+
+
 def chart(curve: LRCurve, base_lr: float, max_lr: float) -> list[str]:
     """The losses as a picture in text: dots for the raw loss, ``#`` for the smoothed one.
 
@@ -63,9 +70,7 @@ def chart(curve: LRCurve, base_lr: float, max_lr: float) -> list[str]:
     """
     count = curve.finite_points
     lrs, losses = curve.lrs[:count], curve.losses[:count]
-    low, start = min(without_spikes(losses)), losses[0]
-    # The blow-up at the end would press everything else flat.
-    high = start + 0.5 * (start - low) if start > low else max(losses)
+    low, high = height_of_interest(losses)
     clipped = [min(loss, high) for loss in losses]
     logs = [math.log10(lr) for lr in lrs]
     edges = min(logs[0], math.log10(base_lr)), max(logs[-1], math.log10(max_lr))
