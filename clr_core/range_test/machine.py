@@ -75,7 +75,7 @@ class RangeTest:
         self.schedule = ramp(start_lr, end_lr, num_steps)
         self.num_steps = self.schedule.num_steps
         self._divergence = math.inf if divergence is None else check.real("divergence", divergence, above=0.0)
-        self._curve = LRCurve((), (), optimizer=optimizer)  # checks the optimizer's kind
+        self._optimizer = LRCurve((), (), optimizer=optimizer).optimizer  # checked there
         self._lrs: list[float] = []
         self._losses: list[float] = []
         self._metrics: list[float] = []
@@ -143,7 +143,7 @@ class RangeTest:
             self._lrs,
             self._losses,
             self._metrics or None,
-            optimizer=self._curve.optimizer,
+            optimizer=self._optimizer,
             stop_reason=self._stop_reason,
         )
 

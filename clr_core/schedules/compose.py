@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -143,12 +144,16 @@ class momentum_for(Schedule):
         high = check.real("high", self.high, minimum=0.0, below=1.0)
         check.ordered("low", low, "high", high)
         self._set(low=low, high=high)
-        bottom, top = self.schedule._range()
+        bottom, top = self._bounds
         if bottom == top:
             raise ValueError(f"schedule must have two different bounds, got schedule={self.schedule!r}")
 
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        return self.schedule._range()
+
     def _value(self, step: Any, xp: Any) -> Any:
-        bottom, top = self.schedule._range()
+        bottom, top = self._bounds
         share = (self.schedule._value(step, xp) - bottom) / (top - bottom)
         share = xp.where(share > 0.0, share, 0.0)
         return lerp(self.high, self.low, xp.where(share < 1.0, share, 1.0))
