@@ -1,0 +1,187 @@
+"""Train everything, and keep what suggestions are judged by: range tests, and how full trainings really ended.
+
+    python benchmarks/suggestion/generate.py [TASK ...] [--quick]
+
+For each task and optimizer: a coarse scan finds where constant LRs train at all; a grid of 16 peak LRs, a factor
+1.75 apart, is laid around its best; every LR is trained to the end with 3 seeds at a constant LR,
+in triangular cycles and in one cycle, at the task's budget and at a quarter of it. Range tests of 100, 300 and 1000 updates, exponential
+and linear, are run with 3 other seeds, and never stopped early: each rule has its own way to stop. A whole run
+takes about an hour on two cores (start it twice, with half of the tasks each); one compressed file a task is
+written to data/. Needs flax, jax, mlxtend, optax and scikit-learn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from tasks import OPTIMIZERS, TASKS, Task
+
+import clr_core
+
+BATCH, SEEDS, FIRST_TEST_SEED = 32, 3, 100
+GRID = 1.75 ** np.arange(-7, 9)
+SCAN = np.geomspace(1e-8, 30.0, len(GRID))
+LENGTHS = (100, 300, 1000)
+BASE_FRACTIONS = {"constant": 1.0, "cyclic": 0.25, "one_cycle": 0.1}
+GRID_FRACTIONS = {"cyclic": (1.0, 0.5, 0.25, 0.125, 0.0625), "one_cycle": (0.5, 0.25, 0.1, 0.05, 0.02)}
+"""base_lr / max_lr; the second is the two-dimensional grid of the tasks in ``GRID_TASKS``."""
+GRID_TASKS = ("digits", "diabetes", "mnist, residual, batch norm", "program, one character")
+GRID_OPTIMIZERS = ("momentum", "adam")
+DATA = Path(__file__).parent / "data"
+
+
+def schedule(shape: str, fraction: float, total_steps: int) -> clr_core.Schedule:
+    """A schedule whose peak is 1; cycles are four."""
+    if shape == "constant":
+        return clr_core.constant(1.0)
+    if shape == "cyclic":
+        return clr_core.triangular(fraction, 1.0, step_size=total_steps // 8)
+    return clr_core.one_cycle(fraction, 1.0, total_steps=total_steps)
+
+
+class Trainer:
+    """Trains many LRs (rows) and seeds at once; rows of a seed start alike and see the same batches."""
+
+    def __init__(self, task: Task, optimizer: optax.GradientTransformation) -> None:
+        self._training, self._validation = task.load()
+        x, y = self._training
+        self._network, self._optimizer = task.network, optimizer
+
+        def update(state: Any, step: Any) -> Any:
+            lrs, chosen = step
+            batch = x[chosen], y[chosen]
+
+            def one(parameters: Any, memory: Any, lr: Any) -> Any:
+                seen, gradient = jax.value_and_grad(task.loss_and_accuracy, has_aux=True)(parameters, *batch)
+                change, memory = optimizer.update(gradient, memory, parameters)
+                change = jax.tree.map(lambda leaf: lr * leaf, change)
+                return (optax.apply_updates(parameters, change), memory), seen
+
+            return jax.vmap(one)(*state, lrs)
+
+        def chunk(state: Any, lrs: Any, chosen: Any) -> Any:
+            return jax.lax.scan(update, state, (lrs, chosen))
+
+        def judge(state: Any) -> Any:
+            return jax.vmap(lambda parameters: task.loss_and_accuracy(parameters, *self._validation))(state[0])
+
+        self._chunk = jax.jit(jax.vmap(chunk, (0, None, 0)))
+        self._judge = jax.jit(jax.vmap(judge))
+        self._chunk_steps = task.total_steps // 4
+
+    def run(self, lrs: Any, first_seed: int = 0) -> tuple[Any, Any, Any]:
+        """Train at ``lrs`` (rows, updates), with ``SEEDS`` seeds.
+
+        Returns:
+            Validation loss and accuracy at the end, (2, rows, seeds), and the training loss and accuracy of each
+            update, (2, rows, seeds, updates).
+        """
+        seeds = range(first_seed, first_seed + SEEDS)
+        rows, steps = lrs.shape
+        # One shape for all runs is one compilation, which takes longer than most of the trainings.
+        padded = np.zeros((len(GRID), -(-steps // self._chunk_steps) * self._chunk_steps), np.float32)
+        padded[:rows, :steps] = lrs
+        generators = [np.random.default_rng(seed) for seed in seeds]
+        chosen = np.array([g.integers(0, len(self._training[0]), (padded.shape[1], BATCH)) for g in generators])
+        state, seen = self._start(seeds), []
+        for first in range(0, padded.shape[1], self._chunk_steps):
+            part = slice(first, first + self._chunk_steps)
+            state, outputs = self._chunk(state, padded[:, part].T, chosen[:, part])
+            seen.append(outputs)
+        end = np.array(self._judge(state)).transpose(0, 2, 1)[:, :rows]
+        return end, np.concatenate(seen, 2).transpose(0, 3, 1, 2)[:, :rows, :, :steps]
+
+    def _start(self, seeds: Iterable[int]) -> Any:
+        """The same beginning for every row of a seed."""
+
+        def copies(leaf: Any) -> Any:
+            return jnp.broadcast_to(leaf, (len(GRID), *jnp.shape(leaf)))
+
+        first = [self._network.init(jax.random.key(seed), self._training[0][:2]) for seed in seeds]
+        states = [jax.tree.map(copies, (parameters, self._optimizer.init(parameters))) for parameters in first]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+
+def ramps(end_linear: float) -> dict[tuple[str, int], clr_core.Schedule]:
+    """The range tests: exponential over the default range, linear up to an end that a person chose."""
+    result: dict[tuple[str, int], clr_core.Schedule] = {}
+    for length in LENGTHS:
+        result["exponential", length] = clr_core.exponential_ramp(1e-7, 10.0, length)
+        result["linear", length] = clr_core.linear_ramp(end_linear / 1e4, end_linear, length)
+    return result
+
+
+def generate(task: Task, name: str, optimizer: str) -> Iterator[tuple[str, Any]]:
+    """Named arrays of one task and optimizer."""
+    trainer = Trainer(task, OPTIMIZERS[optimizer][1])
+    total, short = task.total_steps, task.total_steps // 4
+
+    def end(shape: str, fraction: float, steps: int, peaks: Any) -> Any:
+        return trainer.run(peaks[:, None] * np.array(schedule(shape, fraction, steps).values(steps)))[0]
+
+    before = trainer.run(np.zeros((1, short)))[0][0, 0]
+    yield "before", before
+    scanned = np.fmin(end("constant", 1.0, total, SCAN)[0], before).mean(1)
+    centre = SCAN[scanned.argmin()]
+    grid = centre * GRID
+    yield "grid", grid
+    for shape, fraction in BASE_FRACTIONS.items():
+        for budget, steps in (("full", total), ("quarter", short)):
+            loss, accuracy = end(shape, fraction, steps, grid)
+            yield f"{shape}/{budget}/loss", loss
+            yield f"{shape}/{budget}/accuracy", accuracy
+    if name in GRID_TASKS and optimizer in GRID_OPTIMIZERS:
+        for shape, fractions in GRID_FRACTIONS.items():
+            yield f"{shape}/fractions", np.array(fractions)
+            yield f"{shape}/grid_loss", np.array([end(shape, fraction, total, grid)[0] for fraction in fractions])
+    # A person who ramps linearly has an idea of the range: to the power of ten above ten times the best.
+    tests = ramps(10.0 ** np.ceil(np.log10(10 * centre)))
+    longest = max(LENGTHS)
+    lrs = np.array([ramp.values(length) + [0.0] * (longest - length) for (_, length), ramp in tests.items()])
+    losses, accuracies = trainer.run(lrs, FIRST_TEST_SEED)[1]
+    for row, ((mode, length), ramp) in enumerate(tests.items()):
+        yield f"{mode}/{length}/ends", np.array([ramp(0), ramp(length - 1)])
+        yield f"{mode}/{length}/loss", losses[row, :, :length]
+        yield f"{mode}/{length}/accuracy", accuracies[row, :, :length]
+
+
+def compact(name: str, values: Any, before: Any) -> Any:
+    """Curves as half floats of the loss before training, accuracies as counts: small files, 3 digits."""
+    if name.endswith("accuracy") and values.shape[-1] >= min(LENGTHS):
+        return np.round(values * 255).astype(np.uint8)
+    if name.endswith("loss") and values.shape[-1] >= min(LENGTHS):
+        with np.errstate(over="ignore"):
+            return (values / before.mean()).astype(np.float16)
+    return values.astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help="names of tasks; all of them by default")
+    parser.add_argument("--quick", action="store_true", help="one task, one optimizer, nothing written")
+    arguments = parser.parse_args()
+    unknown = set(arguments.tasks) - set(TASKS)
+    if unknown:
+        parser.error(f"TASK must be among {sorted(TASKS)}, got {sorted(unknown)}")
+    names = ["iris"] if arguments.quick else arguments.tasks or list(TASKS)
+    for name in names:
+        begun = time.perf_counter()
+        arrays = {}
+        for optimizer in list(OPTIMIZERS)[: 1 if arguments.quick else None]:
+            found = dict(generate(TASKS[name], name, optimizer))
+            arrays |= {f"{optimizer}/{key}": compact(key, value, found["before"]) for key, value in found.items()}
+        if not arguments.quick:
+            np.savez_compressed(DATA / f"{name}.npz", **arrays)
+        print(f"{name}: {len(arrays)} arrays in {time.perf_counter() - begun:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
