@@ -3,16 +3,17 @@
     python benchmarks/suggestion/generate.py [TASK ...] [--quick]
 
 For each task and optimizer: a coarse scan finds where constant LRs train at all; a grid of 16 peak LRs, a factor
-1.75 apart, is laid around its best; every LR is trained to the end with 3 seeds at a constant LR,
-in triangular cycles and in one cycle, at the task's budget and at a quarter of it. Range tests of 100, 300 and 1000 updates, exponential
-and linear, are run with 3 other seeds, and never stopped early: each rule has its own way to stop. A whole run
-takes about an hour on two cores (start it twice, with half of the tasks each); one compressed file a task is
-written to data/. Needs flax, jax, mlxtend, optax and scikit-learn.
+1.75 apart, is laid around its best; every LR is trained to the end with 3 seeds at a constant LR, in triangular
+cycles and in one cycle, at the task's budget and at a quarter of it. Range tests of 100, 300 and 1000 updates,
+exponential and linear, are run with 3 other seeds, and never stopped early: each rule has its own way to stop.
+A whole run takes about two hours on one core (give each process some of the tasks); one compressed file a task
+is written to data/. Needs flax, jax, mlxtend, optax and scikit-learn.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -154,13 +155,13 @@ def generate(task: Task, name: str, optimizer: str) -> Iterator[tuple[str, Any]]
 
 
 def compact(name: str, values: Any, before: Any) -> Any:
-    """Curves as half floats of the loss before training, accuracies as counts: small files, 3 digits."""
-    if name.endswith("accuracy") and values.shape[-1] >= min(LENGTHS):
-        return np.round(values * 255).astype(np.uint8)
-    if name.endswith("loss") and values.shape[-1] >= min(LENGTHS):
-        with np.errstate(over="ignore"):
-            return (values / before.mean()).astype(np.float16)
-    return values.astype(np.float32)
+    """Small files: of a curve half floats of the loss before training, 100 at most, and accuracies as counts."""
+    if values.shape[-1:] < (min(LENGTHS),):
+        return values.astype(np.float32)
+    if name.endswith("accuracy"):
+        return np.round(values * BATCH).astype(np.uint8)
+    relative = values / before.mean()
+    return np.where(np.isfinite(relative), np.clip(relative, -100.0, 100.0), relative).astype(np.float16)
 
 
 def main() -> None:
@@ -174,12 +175,18 @@ def main() -> None:
     names = ["iris"] if arguments.quick else arguments.tasks or list(TASKS)
     for name in names:
         begun = time.perf_counter()
-        arrays = {}
-        for optimizer in list(OPTIMIZERS)[: 1 if arguments.quick else None]:
-            found = dict(generate(TASKS[name], name, optimizer))
-            arrays |= {f"{optimizer}/{key}": compact(key, value, found["before"]) for key, value in found.items()}
+        task = TASKS[name]
+        found = [
+            {key: compact(key, value, arrays["before"]) for key, value in arrays.items()}
+            for arrays in (dict(generate(task, name, o)) for o in list(OPTIMIZERS)[: 1 if arguments.quick else None])
+        ]
+        # The first axis of every array is the optimizer; of a two-dimensional grid, only those that have one.
+        keys = {key for arrays in found for key in arrays}
+        arrays = {key: np.stack([arrays[key] for arrays in found if key in arrays]) for key in sorted(keys)}
+        labels = {key: getattr(task, key) for key in ("kind", "held_out", "total_steps")}
         if not arguments.quick:
-            np.savez_compressed(DATA / f"{name}.npz", **arrays)
+            file = DATA / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
+            np.savez_compressed(file, name=name, optimizers=list(OPTIMIZERS), **labels, **arrays)
         print(f"{name}: {len(arrays)} arrays in {time.perf_counter() - begun:.0f} s", flush=True)
 
 

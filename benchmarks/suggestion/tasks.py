@@ -1,4 +1,4 @@
-"""The trainings on which suggestions are judged: 35 tasks on data that comes with packages, and 7 optimizers.
+"""The trainings on which suggestions are judged: 38 tasks on data that comes with packages, and 7 optimizers.
 
 Each task stands in ``TASKS`` with its kind, and in one of two sets, which were fixed before any rule was fitted:
 ``"development"``, on which constants are chosen, and ``"held-out"``, on which the result is reported.
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pydoc_data import topics
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -187,6 +186,7 @@ def _table(load: Callable[[], Any], *, inputs: bool = True, targets: bool = Fals
     def data() -> Pair:
         found = load()
         x, y = found if isinstance(found, tuple) else (found.data, found.target)
+        x = x[:, np.isfinite(x).any(0)]
         known = np.isfinite(x).all(1)
         x, y = x[known], y[known]
         if load in _REGRESSIONS:
@@ -207,6 +207,19 @@ def _spirals(arms: int) -> Pair:
     angle = 2 * np.pi * (1.25 * radius + arm / arms)
     x = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     return 2 * x + generator.normal(0, 0.03, x.shape), arm
+
+
+def _checkerboard() -> Pair:
+    x = np.random.default_rng(0).uniform(-2, 2, (2000, 2))
+    return x, (np.floor(x).sum(1) % 2).astype(int)
+
+
+def _rings() -> Pair:
+    """Four rings around one another, two classes in turn."""
+    generator = np.random.default_rng(0)
+    ring, angle = generator.integers(0, 4, 2000), generator.uniform(0, 2 * np.pi, 2000)
+    radius = (ring + 1 + generator.normal(0, 0.1, 2000)) / 2
+    return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1), ring % 2
 
 
 def _parity() -> Pair:
@@ -270,6 +283,11 @@ TASKS: dict[str, Task] = {
         "regression, not scaled", _table(datasets.load_diabetes), Dense([32], 1, jnp.tanh), total_steps=960
     ),
     "two spirals": Task("plateau", lambda: _spirals(2), Dense([32, 32], 2, jnp.tanh), total_steps=960),
+    "checkerboard": Task("plateau", _checkerboard, Dense([32, 32], 2, jnp.tanh), total_steps=960),
+    "rings": Task("plateau", _rings, Dense([24, 24], 2), total_steps=960),
+    "breast cancer, sigmoids": Task(
+        "plateau", _table(datasets.load_breast_cancer), Dense([16] * 3, 2, nn.sigmoid), total_steps=960
+    ),
     "manual, GRU": Task("recurrent", _text(_manual), Characters("gru", 16), total_steps=256),
     "manual, transformer": Task("transformer", _text(_manual), Characters("norm first", 16), total_steps=256),
     # Held out.

@@ -1,0 +1,126 @@
+"""What generate.py recorded: range tests, and the loss at which full trainings ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import clr_core
+
+DATA = Path(__file__).parent / "data"
+CLASSES = {"sgd": "SGD", "momentum": "SGD", "clipped": "SGD", "adam": "Adam", "adamw": "AdamW"} | {
+    "rmsprop": "RMSprop",
+    "lion": "Lion",
+}
+"""The optimizers, each with the class name that its framework would give it."""
+
+SCHEDULES = ("constant", "cyclic", "one_cycle")
+BUDGETS = ("full", "quarter")
+LENGTHS = (100, 300, 1000)
+MODES = ("exponential", "linear")
+BATCH = 32
+GRID_OPTIMIZERS = ("momentum", "adam")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How trainings ended, by their peak LR.
+
+    Attributes:
+        lrs: The peaks, a factor 1.75 apart.
+        losses: Mean validation loss over three seeds; a run that ended worse than it began counts as not run.
+        before: The validation loss before training.
+    """
+
+    lrs: Any
+    losses: Any
+    before: float
+
+    @property
+    def best_lr(self) -> float:
+        return float(self.lrs[self.losses.argmin()])
+
+    @property
+    def gain(self) -> float:
+        """What the best LR gains."""
+        return float(self.before - self.losses.min())
+
+    def loss(self, lr: float) -> float:
+        """Linear in log LR between the peaks; below them the gain is in proportion to the LR."""
+        if lr < self.lrs[0]:
+            return float(self.before - (self.before - self.losses[0]) * lr / self.lrs[0])
+        return float(np.interp(np.log(lr), np.log(self.lrs), self.losses))
+
+    def regret(self, lr: float | None) -> float:
+        """The share of the possible gain that is lost; without an LR there is no training, and all is."""
+        return 1.0 if lr is None else (self.loss(lr) - self.losses.min()) / self.gain
+
+    def is_close(self, lr: float | None) -> bool:
+        """Whether the loss is within 10 % of the best."""
+        return lr is not None and self.loss(lr) <= 1.1 * self.losses.min()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One task with one optimizer.
+
+    Attributes:
+        held_out: Whether the task is one of those on which nothing is fitted.
+    """
+
+    task: str
+    kind: str
+    held_out: bool
+    optimizer: str
+    arrays: Any
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arrays[name][list(self.arrays["optimizers"]).index(self.optimizer)].astype(float)
+
+    def truth(self, schedule: str, budget: str = "full") -> Truth:
+        before = self["before"]
+        losses = np.fmin(self[f"{schedule}/{budget}/loss"], before).mean(1)
+        return Truth(self["grid"], losses, float(before.mean()))
+
+    def grid(self, schedule: str) -> tuple[Any, Any]:
+        """Validation losses (fractions, peaks, seeds) and the fractions base_lr / max_lr; None for most pairs."""
+        name = f"{schedule}/grid_loss"
+        with_grid = list(GRID_OPTIMIZERS)
+        if name not in self.arrays or self.optimizer not in with_grid:
+            return None, None
+        index = with_grid.index(self.optimizer)
+        return self.arrays[name][index].astype(float), self.arrays[f"{schedule}/fractions"][index].astype(float)
+
+    def total_steps(self, budget: str = "full") -> int:
+        return int(self.arrays["total_steps"]) // {"full": 1, "quarter": 4}[budget]
+
+    @cached_property
+    def curves(self) -> dict[tuple[str, int], list[clr_core.LRCurve]]:
+        """By mode and length, three seeds each; never stopped, whatever the loss."""
+        result = {}
+        for mode in MODES:
+            for length in LENGTHS:
+                name = f"{mode}/{length}"
+                start, end = self[f"{name}/ends"]
+                ramp = {"exponential": clr_core.exponential_ramp, "linear": clr_core.linear_ramp}[mode]
+                lrs = ramp(start, end, length).values(length)
+                losses, accuracies = self[f"{name}/loss"] * self["before"].mean(), self[f"{name}/accuracy"] / BATCH
+                result[mode, length] = [
+                    clr_core.LRCurve(lrs, loss, accuracy if accuracy.any() else None, optimizer=CLASSES[self.optimizer])
+                    for loss, accuracy in zip(losses, accuracies, strict=True)
+                ]
+        return result
+
+
+def pairs() -> Iterator[Pair]:
+    """Every task and optimizer there is."""
+    for path in sorted(DATA.glob("*.npz")):
+        with np.load(path) as file:
+            arrays = dict(file)
+        for optimizer in CLASSES:
+            yield Pair(str(arrays["name"]), str(arrays["kind"]), bool(arrays["held_out"]), optimizer, arrays)

@@ -1,0 +1,215 @@
+"""How good are the suggestions, ours and those of other libraries, on trainings that were run to the end?
+
+    python benchmarks/suggestion/score.py [--development] [--detail] [--quick]
+
+Reads data/ (see generate.py), takes every rule's suggestion from every range test, and looks up how a full
+training at that LR ended. Regret is ``(L(lr) - L*) / (L0 - L*)``: the share of the possible gain in validation
+loss that is lost. Scored on the held-out tasks unless told otherwise; all rules on the curves that ours
+answers. Needs numpy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import peers
+from recorded import LENGTHS, MODES, SCHEDULES, Pair, pairs
+
+import clr_core
+
+OURS, OURS_OF_SEEDS = "clr", "clr, 3 seeds"
+RESULTS = Path(__file__).parent / "results.csv"
+
+
+def stopped(curve: clr_core.LRCurve, mode: str) -> clr_core.LRCurve:
+    """The curve as our range test would have recorded it: it stops once the loss has taken off."""
+    test = clr_core.RangeTest(curve.lrs[0], curve.lrs[-1], len(curve), mode=mode, optimizer=curve.optimizer)
+    for index, loss in enumerate(curve.losses):
+        if not test.done:
+            test.record(loss, None if curve.metrics is None else curve.metrics[index])
+    return test.curve
+
+
+def suggestion(what: Any, *, schedule: str, total_steps: int) -> clr_core.Bounds | clr_core.Undetermined:
+    """The bounds, or why there are none."""
+    try:
+        return clr_core.suggest_bounds(what, schedule=schedule, total_steps=total_steps)
+    except clr_core.Undetermined as refusal:
+        return refusal
+
+
+def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]]:
+    """One row for each curve, schedule, budget and rule."""
+    rows = []
+    for pair in chosen:
+        for (mode, length), curves in pair.curves.items():
+            theirs = [{name: rule(c.lrs, c.losses) for name, rule in peers.RULES.items()} for c in curves]
+            ours = [stopped(curve, mode) for curve in curves]
+            for schedule in SCHEDULES:
+                for budget in budgets:
+                    truth = pair.truth(schedule, budget)
+
+                    suggest = partial(suggestion, schedule=schedule, total_steps=pair.total_steps(budget))
+                    together = suggest(ours)
+                    for seed, curve in enumerate(ours):
+                        found = suggest(curve)
+                        answers = {OURS: found, OURS_OF_SEEDS: together, **theirs[seed]}
+                        for rule, answer in answers.items():
+                            lr = getattr(answer, "max_lr", None) if rule in (OURS, OURS_OF_SEEDS) else answer
+                            rows.append(
+                                {
+                                    "task": pair.task,
+                                    "kind": pair.kind,
+                                    "held_out": pair.held_out,
+                                    "optimizer": pair.optimizer,
+                                    "mode": mode,
+                                    "length": length,
+                                    "schedule": schedule,
+                                    "budget": budget,
+                                    "seed": seed,
+                                    "rule": rule,
+                                    "lr": lr,
+                                    "confidence": getattr(answer, "confidence", None),
+                                    "refused": getattr(answer, "reason", None),
+                                    "regret": truth.regret(lr),
+                                    "close": truth.is_close(lr),
+                                    "bias": None if not lr else float(np.log10(lr / truth.best_lr)),
+                                }
+                            )
+    return rows
+
+
+class Table:
+    """The rows as columns, and the answers of our rule beside those of every other."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        self.rules = list(dict.fromkeys(row["rule"] for row in rows))
+        count = len(self.rules)
+        ours = self.columns["lr"].reshape(-1, count)[:, self.rules.index(OURS)]
+        self.answered = np.repeat([lr is not None for lr in ours], count)
+
+    def select(self, answered: bool | None = True, **wanted: Any) -> Any:
+        """The places of the rows that have these values."""
+        chosen = np.ones(len(self.answered), bool) if answered is None else self.answered == answered
+        for name, value in wanted.items():
+            chosen &= self.columns[name] == value
+        return chosen
+
+    def figures(self, chosen: Any) -> dict[str, float]:
+        """Mean and 90th percentile of the regret, shares, and the bias in decades."""
+        if not chosen.any():
+            return dict.fromkeys(("mean", "p90", "above", "close", "bias"), np.nan)
+        regret = self.columns["regret"][chosen].astype(float)
+        bias = [value for value in self.columns["bias"][chosen] if value is not None]
+        return {
+            "mean": float(regret.mean()),
+            "p90": float(np.quantile(regret, 0.9)),
+            "above": float((regret > 0.2).mean()),
+            "close": float(self.columns["close"][chosen].astype(bool).mean()),
+            "bias": float(np.mean(bias)) if bias else np.nan,
+        }
+
+
+def print_row(table: Table, title: str, detail: bool, **wanted: Any) -> None:
+    """One row of the comparison: ours, the best peer in each figure, and the ratio."""
+    figures = {rule: table.figures(table.select(rule=rule, **wanted)) for rule in table.rules}
+    theirs = [rule for rule in table.rules if rule not in (OURS, OURS_OF_SEEDS)]
+    all_of_ours = table.select(answered=None, rule=OURS, **wanted)
+    share = table.answered[all_of_ours].mean()
+    refused = [table.figures(table.select(answered=False, rule=rule, **wanted))["mean"] for rule in theirs]
+    best: dict[str, Callable[[Iterable[float]], float]] = {"mean": min, "above": min, "close": max}
+    cells = []
+    for name, choose in best.items():
+        mine, other = figures[OURS][name], choose(figures[rule][name] for rule in theirs)
+        cells.append(f"{mine:.3f} {other:.3f} {mine / other if other else float('nan'):5.2f}")
+    deserved = "  -  " if share == 1 else f"{min(refused):.3f}"
+    three = figures[OURS_OF_SEEDS]["mean"]
+    print(f"{title:22} " + "   ".join(cells) + f"   {share:8.3f}   {deserved:>7}   {three:7.3f}")
+    if detail:
+        for rule, values in figures.items():
+            print(f"    {rule:18} " + " ".join(f"{name} {value:6.3f}" for name, value in values.items()))
+
+
+def print_confidence(table: Table) -> None:
+    """How often suggestions of each confidence have a regret below 0.05."""
+    chosen = table.select(rule=OURS, budget="full", mode="exponential")
+    confidence = table.columns["confidence"][chosen].astype(float)
+    regret = table.columns["regret"][chosen].astype(float)
+    print("\nconfidence     share of the curves   regret below 0.05   mean regret")
+    for low, high in ((0.0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 1.0)):
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            good, mean = (regret[inside] < 0.05).mean(), regret[inside].mean()
+            print(f"{low:.1f} to {high:.1f} {inside.mean():21.2f} {good:19.2f} {mean:13.3f}")
+
+
+def print_bases(chosen: Iterable[Pair]) -> None:
+    """Where both bounds were varied: the regret of each base_lr / max_lr, at its best max_lr and at the best of all."""
+    print("\nregret of base_lr / max_lr, at the max_lr that is best for the usual fraction")
+    for pair in chosen:
+        for schedule, usual in (("cyclic", 0.25), ("one_cycle", 0.1)):
+            losses, fractions = pair.grid(schedule)
+            if losses is None:
+                continue
+            before = float(pair["before"].mean())
+            losses = np.fmin(losses, pair["before"]).mean(-1)
+            at = losses[list(np.round(fractions, 4)).index(usual)].argmin()
+            regret = (losses[:, at] - losses.min()) / (before - losses.min())
+            cells = "  ".join(f"{f:.3g}: {r:.3f}" for f, r in zip(fractions, regret, strict=True))
+            print(f"{pair.task + ', ' + pair.optimizer:40} {schedule:10} {cells}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--development", action="store_true", help="score the tasks that the rule was fitted on")
+    parser.add_argument("--detail", action="store_true", help="every rule, every length and ramp, every task")
+    parser.add_argument("--quick", action="store_true", help="the first eight task-optimizer pairs only")
+    arguments = parser.parse_args()
+    chosen = [pair for pair in pairs() if pair.held_out != arguments.development]
+    if arguments.quick:
+        chosen = chosen[:8]
+    table = Table(score(chosen, ("full", "quarter")))
+    print(f"{len({pair.task for pair in chosen})} tasks, {len(chosen)} task-optimizer pairs\n")
+    print(f"{'':22} {'mean regret':19}   {'share above 0.2':19}   {'within 10 % of best':19}")
+    print(f"{'':22} " + "   ".join(["ours  best  ratio "] * 3) + "    answered   refused   3 seeds")
+    for mode in MODES if arguments.detail else MODES[:1]:
+        for length in LENGTHS if arguments.detail else LENGTHS[:2]:
+            for schedule in SCHEDULES:
+                title = f"{schedule}, {length}" + ("" if mode == "exponential" else ", linear")
+                print_row(table, title, arguments.detail, mode=mode, length=length, schedule=schedule, budget="full")
+    for schedule in SCHEDULES:
+        title = f"{schedule}, short budget"
+        print_row(table, title, False, mode="exponential", length=100, schedule=schedule, budget="quarter")
+    if arguments.detail:
+        for name in ("task", "optimizer"):
+            for value in dict.fromkeys(table.columns[name]):
+                print_row(table, str(value)[:22], False, mode="exponential", budget="full", **{name: value})
+    print_confidence(table)
+    print_bases(chosen)
+    if not arguments.quick and not arguments.development:
+        write(table)
+
+
+def write(table: Table) -> None:
+    """Every figure of every rule, schedule, length and ramp, on the curves that ours answers."""
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["mode", "length", "schedule", "rule", "mean", "p90", "above_0.2", "within_10_percent", "bias"])
+        for mode in MODES:
+            for length in LENGTHS:
+                for schedule in SCHEDULES:
+                    for rule in table.rules:
+                        wanted = {"mode": mode, "length": length, "schedule": schedule, "rule": rule}
+                        figures = table.figures(table.select(budget="full", **wanted)).values()
+                        writer.writerow([*wanted.values(), *(f"{value:.4f}" for value in figures)])
+
+
+if __name__ == "__main__":
+    main()
