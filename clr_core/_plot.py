@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from clr_core.bounds.report import height_of_interest
+from clr_core.bounds.report import NAMES, picture
 from clr_core.bounds.smoothing import smooth
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from clr_core.range_test.curve import LRCurve
 
 RAW, SMOOTH, ACCENT = "#9aa5b1", "#1f4e79", "#e07a1f"
+RISE, ACCURACY = "#b3261e", "#2e7d5b"
 
 
 def new_figure(width: float = 7.5, height: float = 4.5) -> Any:
@@ -42,25 +44,32 @@ def curve_figure(curve: LRCurve, path: str | PathLike[str] | None = None) -> Any
     """Loss against LR, raw and smoothed."""
     figure = new_figure()
     _draw_curve(figure.subplots(), curve)
+    _add_legend(figure)
     return save(figure, path)
 
 
 def bounds_figure(bounds: Bounds, path: str | PathLike[str] | None = None) -> Any:
     """The curve, or the first of several, with the bounds shaded and the landmarks marked."""
-    figure = new_figure()
+    figure = new_figure(height=5.0)
     axes = figure.subplots()
     curve, marks = bounds.curves[0], bounds.evidence
     for other in bounds.curves[1:]:
-        axes.plot(other.lrs, other.losses, ".", color=RAW, markersize=2)
+        count = other.finite_points
+        axes.plot(other.lrs[:count], other.losses[:count], ".", color=RAW, markersize=2)
     _draw_curve(axes, curve)
     if bounds.schedule == "constant":
-        axes.axvline(bounds.lr, color=ACCENT, label=f"lr = {bounds.lr:.3g}")
+        axes.axvline(bounds.lr, color=ACCENT, linewidth=2, label=f"lr {bounds.lr:.3g}")
     else:
         label = f"base_lr {bounds.base_lr:.3g} to max_lr {bounds.max_lr:.3g}"
-        axes.axvspan(bounds.base_lr, bounds.max_lr, color=ACCENT, alpha=0.3, label=label)
-    axes.axvline(marks.steepest_lr, color=SMOOTH, linestyle=":", label=f"steepest {marks.steepest_lr:.3g}")
-    axes.set_title(f"Bounds for schedule={bounds.schedule!r}, confidence {bounds.confidence:.2f}")
-    axes.legend(loc="lower left")
+        axes.axvspan(bounds.base_lr, bounds.max_lr, color=ACCENT, alpha=0.3, linewidth=0, label=label)
+    axes.axvline(marks.steepest_lr, color=SMOOTH, linestyle=":", label=f"steepest at {marks.steepest_lr:.3g}")
+    if marks.rise_seen:
+        axes.axvline(marks.rise_lr, color=RISE, linestyle="--", label=f"rising at {marks.rise_lr:.3g}")
+    _draw_accuracy(axes, curve)
+    axes.set_title(
+        f"Bounds for {NAMES[bounds.schedule]} over {bounds.total_steps:,} updates, confidence {bounds.confidence:.2f}"
+    )
+    _add_legend(figure)
     return save(figure, path)
 
 
@@ -77,14 +86,29 @@ def schedule_figure(values: Sequence[float], title: str, path: str | PathLike[st
 
 def _draw_curve(axes: Any, curve: LRCurve) -> None:
     count = curve.finite_points
-    lrs, losses = curve.lrs[:count], curve.losses[:count]
-    axes.plot(lrs, losses, ".", color=RAW, markersize=4, label="loss of each update")
-    if losses:
-        low, high = height_of_interest(losses)
-        axes.plot(lrs, smooth(lrs, [min(loss, high) for loss in losses]), color=SMOOTH, label="smoothed")
-        margin = 0.1 * (high - low) or 1.0
-        axes.set_ylim(low - margin, high + margin)
+    axes.plot(curve.lrs[:count], curve.losses[:count], ".", color=RAW, markersize=4, label="loss of each update")
+    if count:
+        shown = picture(curve)
+        axes.plot(curve.lrs[:count], shown.smoothed, color=SMOOTH, label="loss, smoothed")
+        margin = 0.1 * (shown.high - shown.low) or 1.0
+        axes.set_ylim(shown.low - margin, shown.high + margin)
     axes.set_xscale("log")
     axes.set(xlabel="learning rate", ylabel="loss")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower left")
+
+
+def _draw_accuracy(axes: Any, curve: LRCurve) -> None:
+    """The smoothed accuracy on an axis of its own, where one was recorded: Smith reads the bounds from it."""
+    count = curve.finite_points
+    known = () if curve.metrics is None else curve.metrics[:count]
+    if not known or not all(math.isfinite(accuracy) for accuracy in known):
+        return
+    right = axes.twinx()
+    right.plot(curve.lrs[:count], smooth(curve.lrs[:count], known), color=ACCURACY, label="accuracy, smoothed")
+    right.set_ylabel("accuracy, smoothed", color=ACCURACY)
+    right.tick_params(axis="y", labelcolor=ACCURACY)
+
+
+def _add_legend(figure: Any) -> None:
+    """Below the axes, where it covers nothing."""
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)

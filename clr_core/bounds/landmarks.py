@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -136,15 +137,18 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
 
 def combine(readings: Sequence[Landmarks]) -> Landmarks:
     """The median of each landmark; a yes or no by majority."""
-    values = {item.name: [getattr(reading, item.name) for reading in readings] for item in fields(Landmarks)}
+    values: dict[str, list[Any]] = {
+        item.name: [getattr(reading, item.name) for reading in readings] for item in fields(Landmarks)
+    }
     # A landmark that one curve lacks, the accuracy, is lacking.
-    return Landmarks(**{name: None if None in column else _median(column) for name, column in values.items()})
+    combined: dict[str, Any] = {name: None if None in column else _median(column) for name, column in values.items()}
+    return Landmarks(**combined)
 
 
 def without_spikes(losses: Sequence[float]) -> list[float]:
-    """Each loss replaced by the middle one of three; the two ends stay."""
+    """Each loss replaced by the middle one of three; an end by that of the three next to it."""
     middle = [sorted(losses[i - 1 : i + 2])[1] for i in range(1, len(losses) - 1)]
-    return [losses[0], *middle, losses[-1]]
+    return [middle[0], *middle, middle[-1]] if middle else list(losses)
 
 
 def _median(values: Sequence[Any]) -> Any:
@@ -155,14 +159,16 @@ def _median(values: Sequence[Any]) -> Any:
 def _opening(lrs: Sequence[float]) -> int:
     """How many points the first tenth of the range has, in decades; a linear ramp has few there."""
     end = lrs[0] * (lrs[-1] / lrs[0]) ** 0.1
-    return max(3, sum(lr <= end * (1 + 1e-9) for lr in lrs))
+    return max(3, bisect_right(lrs, end * (1 + 1e-9)))
 
 
 def _accuracy_gain(lrs: Sequence[float], accuracies: Sequence[float] | None, opening: int) -> float | None:
+    """None too for a figure that is no accuracy: outside of 0 to 1, or 0 to 100 where it is in per cent."""
     known = None if accuracies is None else accuracies[: len(lrs)]
-    if not known or not all(math.isfinite(accuracy) for accuracy in known):
+    if not known or not all(0.0 <= accuracy <= 100.0 for accuracy in known):
         return None
-    return max(smooth(lrs, known)) - sum(known[:opening]) / opening
+    unit = 100.0 if max(known) > 1.0 else 1.0
+    return (max(smooth(lrs, known)) - sum(known[:opening]) / opening) / unit
 
 
 def _sum_until(lrs: Sequence[float], end: float) -> float:

@@ -36,9 +36,9 @@ def _rule(weight: float, factors: Sequence[float], divisors: Sequence[float]) ->
 
 # Fitted by benchmarks/suggestion/fit.py for the least regret on its 20 development tasks.
 SGD = _rule(0.41, (1.8, 2.8, 3.4), (11.0, 8.6, 6.4))
-ADAPTIVE = _rule(0.58, (2.9, 4.9, 7.2), (28.0, 16.0, 16.0))
-LION = _rule(0.72, (2.5, 3.9, 4.7), (38.0, 24.0, 18.0))
-UNKNOWN = _rule(0.5, (2.3, 3.7, 5.0), (17.0, 12.0, 10.0))
+ADAPTIVE = _rule(0.59, (3.3, 5.4, 7.8), (28.0, 19.0, 16.0))
+LION = _rule(0.74, (2.8, 4.3, 4.9), (35.0, 14.0, 11.0))
+UNKNOWN = _rule(0.5, (2.4, 3.9, 5.1), (17.0, 13.0, 10.0))
 """Between SGD and the adaptive optimizers."""
 
 _ADAPTIVE = (
@@ -59,7 +59,6 @@ USUAL_GAIN, MOST_GAIN = 0.4, 0.8
 
 BASE_FRACTIONS = {"one_cycle": 1 / 10, "cyclic": 1 / 4, "constant": 1.0}
 """base_lr / max_lr: Smith 2015, section 3.3 (a third or a quarter), and Smith and Topin 2017 (a tenth)."""
-
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def suggest_bounds(
     sum of the LRs of all updates until half of the fall was done, divided by the updates of the training
     to come: what it takes to learn within the budget. The *rise* LR is where a tenth of the fall was lost
     again: more than the network bears. ``max_lr = factor * needed**weight * rise**(1 - weight)``, with weight
-    0.41 for SGD, 0.58 for adaptive optimizers and 0.72 for Lion, and a factor of the schedule. Where the loss
+    0.41 for SGD, 0.59 for adaptive optimizers and 0.74 for Lion, and a factor of the schedule. Where the loss
     only dipped and took off before anything was learned, ``max_lr`` is the last LR divided by 6 to 38, with
     little confidence. ``base_lr`` is a quarter of ``max_lr`` for cycles, a tenth for one cycle.
 
@@ -135,7 +134,7 @@ def suggest_bounds(
         curve: A recorded range test, or several of the same training with other seeds; then each gives its
             own bounds, and the result is their geometric mean.
         schedule: ``"cyclic"``, ``"one_cycle"`` or ``"constant"``: what the bounds are for.
-        total_steps: Updates in the training to come, an int >= 1. None stands for 500; more than 10,000
+        total_steps: Updates in the training to come, an int from 1 to 2**31 - 1. None stands for 500; more than 10,000
             count as 10,000.
 
     Raises:
@@ -198,14 +197,15 @@ def _max_lr(marks: Landmarks, rule: Rule, schedule: str, total_steps: int) -> fl
 
 
 def _geometric_mean(values: Sequence[float]) -> float:
-    return math.exp(math.fsum(map(math.log, values)) / len(values))
+    mean = math.exp(math.fsum(map(math.log, values)) / len(values))
+    return min(max(mean, min(values)), max(values))  # rounding must not take it out of their range
 
 
 def _confidence(marks: Landmarks, rule: Rule) -> float:
     """How sure a clear curve with much learned in it is; logistic regression on the development tasks."""
     clarity = math.log10(min(max(marks.clarity, 1.0), 100.0))
     gain = USUAL_GAIN if marks.accuracy_gain is None else min(max(marks.accuracy_gain, 0.0), MOST_GAIN)
-    odds = math.exp(0.7 * clarity + 3.1 * gain - (1.1 if rule is LION else 0.3))
+    odds = math.exp(0.6 * clarity + 3.5 * gain - (1.2 if rule is LION else 0.45))
     # Squared, since on tasks left out of the regression it is too sure: 0.9 of it came true for 0.9 to 1.
     return (odds / (1 + odds)) ** 2
 
@@ -227,7 +227,7 @@ def _readings(curves: Sequence[LRCurve]) -> list[Landmarks]:
 def _doubts(marks: Landmarks, optimizer: str | None, max_lrs: Sequence[float]) -> Iterator[tuple[float, str]]:
     """What there is to doubt: the factor it puts on the confidence, and a sentence with the remedy."""
     if not marks.learned:
-        yield 1.0, "The loss only dipped before it took off; nothing was learned yet: test with more steps."
+        yield 0.5, "The loss only dipped before it took off; nothing was learned yet: test with more steps."
     if not marks.rise_seen:
         yield 0.5, "The loss never rose again, so max_lr may be too low: raise end_lr and test again."
     if not marks.fall_start_seen:

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from clr_core.bounds.suggest import SCHEDULE_DIVISORS, suggest_bounds
+from clr_core.bounds.suggest import SCHEDULES, suggest_bounds
 from clr_core.range_test.curve import LRCurve
 
 
@@ -22,9 +22,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE.csv", help="one range test, or several with other seeds")
     parser.add_argument(
         "--schedule",
-        choices=tuple(SCHEDULE_DIVISORS),
+        choices=SCHEDULES,
         default="cyclic",
         help="what the bounds are for (%(default)s)",
+    )
+    parser.add_argument(
+        "--total-steps", type=int, metavar="N", help="updates of the training to come (500 where it is not said)"
     )
     parser.add_argument("--optimizer", metavar="NAME", help="SGD, AdamW, ...: where the file does not say")
     parser.add_argument("--json", action="store_true", help="print the result's fields as one JSON object")
@@ -37,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     curves = [LRCurve.from_csv(path) for path in arguments.files]
     if arguments.optimizer is not None:
         curves = [replace(curve, optimizer=arguments.optimizer) for curve in curves]
-    bounds = suggest_bounds(curves, schedule=arguments.schedule)
+    bounds = suggest_bounds(curves, schedule=arguments.schedule, total_steps=arguments.total_steps)
     if arguments.plot:
         bounds.plot(arguments.plot)
     print(json.dumps(bounds.to_dict()) if arguments.json else bounds)

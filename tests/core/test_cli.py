@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,25 @@ def test_suggest_prints_json(recorded: Path) -> None:
 
 
 def test_suggest_takes_the_optimizer_from_the_command_line(recorded: Path) -> None:
-    """--optimizer stands in for what the file does not say."""
-    sgd, adam = (json.loads(clr("suggest", recorded, "--json", "--optimizer", name).stdout) for name in ("SGD", "Adam"))
-    assert sgd["max_lr"] == pytest.approx(4 * adam["max_lr"])
+    """--optimizer stands in for what the file does not say, and the bounds are those of that optimizer."""
+    curve = clr_core.LRCurve.from_csv(recorded)
+    answers = {
+        name: json.loads(clr("suggest", recorded, "--json", "--optimizer", name).stdout) for name in ("SGD", "Adam")
+    }
+    assert answers["SGD"]["max_lr"] != answers["Adam"]["max_lr"]
+    for name, answer in answers.items():
+        assert answer == clr_core.suggest_bounds(replace(curve, optimizer=name)).to_dict()
+
+
+def test_suggest_takes_the_updates_of_the_training(recorded: Path) -> None:
+    """--total-steps is the total_steps of suggest_bounds; a longer training gets a lower max_lr."""
+    curve = clr_core.LRCurve.from_csv(recorded)
+    short, long = (
+        json.loads(clr("suggest", recorded, "--json", "--total-steps", steps).stdout) for steps in ("100", "4000")
+    )
+    assert short == clr_core.suggest_bounds(curve, total_steps=100).to_dict()
+    assert long == clr_core.suggest_bounds(curve, total_steps=4000).to_dict()
+    assert short["max_lr"] > long["max_lr"]
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
@@ -144,6 +161,8 @@ def test_schedule_knows_every_policy(capsys: pytest.CaptureFixture[str]) -> None
         (["suggest", "."], "clr: .: Is a directory"),
         (["suggest", "bad.csv"], "clr: bad.csv, line 2: loss must be a number, got loss='two'"),
         (["suggest", "flat.csv"], "clr: The loss stayed at 2 from lr 1 to 20"),
+        (["suggest", "flat.csv", "--total-steps", "0"], "clr: total_steps must be an int >= 1, got total_steps=0"),
+        (["suggest", "flat.csv", "--total-steps", "1.5"], "clr suggest: argument --total-steps: invalid int value"),
         (["schedule", "triangular", "--steps", "5"], "clr schedule triangular: the following arguments"),
         (["schedule", "constant", "--lr", "x", "--steps", "5"], "clr schedule constant: argument --lr"),
         (["schedule", "constant", "--lr", "-1", "--steps", "5"], "clr: lr must be a finite number >= 0"),

@@ -27,6 +27,11 @@ def test_every_benchmark_is_documented_and_run_in_quick_form() -> None:
     for name in scripts:
         assert name in documented
         assert f"benchmarks/{name} --quick" in tox
+    documented = (REPOSITORY / "benchmarks/suggestion/README.md").read_text(encoding="utf-8")
+    for path in (REPOSITORY / "benchmarks/suggestion").glob("*.py"):
+        assert path.name in documented
+        if "def main(" in path.read_text(encoding="utf-8"):
+            assert f"benchmarks/suggestion/{path.name} --quick" in tox
 
 
 @pytest.mark.parametrize("package", ["clr_core", "clr_torch", "clr_keras", "clr_optax"])
