@@ -60,12 +60,12 @@ def new_optimizer(lr: Any) -> optax.GradientTransformation:
 rng = jax.random.key(1)
 curve = clr_optax.range_test(loss_fn, params, new_optimizer, batches, rng=rng, start_lr=1e-5)
 
-# 2. The bounds, with their evidence.
-bounds = clr_core.suggest_bounds(curve)
+# 2. The bounds for a training of whole cycles, with their evidence.
+plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=num_batches)
+bounds = clr_core.suggest_bounds(curve, total_steps=plan.total_steps)
 print(bounds)
 
 # 3. Whole cycles between them.
-plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=num_batches)
 schedule = clr_core.triangular2(bounds.base_lr, bounds.max_lr, plan.step_size)
 tx = new_optimizer(clr_optax.schedule_lr(schedule))
 

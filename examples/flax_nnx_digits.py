@@ -58,11 +58,11 @@ def loss_fn(params: Any, batch: Any, *, state: Any) -> tuple[jax.Array, Any]:
 curve = clr_optax.range_test(loss_fn, params, optax.adamw, batches, state=state, start_lr=1e-5)
 
 # 2. The bounds for one cycle, with their evidence.
-bounds = clr_core.suggest_bounds(curve, schedule="one_cycle")
+steps = EPOCHS * num_batches
+bounds = clr_core.suggest_bounds(curve, schedule="one_cycle", total_steps=steps)
 print(bounds)
 
 # 3. One cycle over the whole training, in Flax's own optimizer. The model is as it was before the test.
-steps = EPOCHS * num_batches
 schedule = clr_core.one_cycle(bounds.base_lr, bounds.max_lr, steps)
 optimizer = nnx.Optimizer(model, optax.adamw(clr_optax.schedule_lr(schedule)), wrt=nnx.Param)
 

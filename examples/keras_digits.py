@@ -33,12 +33,12 @@ def new_model(learning_rate: Any, seed: int = 0) -> Any:
 # 1. The range test, with three seeds; it leaves a model as it was.
 curves = [clr_keras.range_test(new_model(1e-3, seed), x, y, batch_size=BATCH, start_lr=1e-5) for seed in range(3)]
 
-# 2. The bounds, with their evidence.
-bounds = clr_core.suggest_bounds(curves)
+# 2. The bounds for a training of whole cycles, with their evidence.
+plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=len(x) // BATCH)
+bounds = clr_core.suggest_bounds(curves, total_steps=plan.total_steps)
 print(bounds)
 
 # 3. Whole cycles between them, and today's simple baseline beside it.
-plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=len(x) // BATCH)
 print(plan)
 for schedule in (
     clr_core.triangular2(bounds.base_lr, bounds.max_lr, plan.step_size),

@@ -62,12 +62,12 @@ def train(schedule: clr_core.Schedule, steps: int) -> tuple[float, float]:
 # 1. The range test: three seeds in one compiled scan.
 curves = clr_optax.range_test(loss_fn, init, optax.adam, batches, start_lr=1e-5, seeds=3)
 
-# 2. The bounds, with their evidence.
-bounds = clr_core.suggest_bounds(curves)
+# 2. The bounds for a training of whole cycles, with their evidence.
+plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=num_batches)
+bounds = clr_core.suggest_bounds(curves, total_steps=plan.total_steps)
 print(bounds)
 
 # 3. Whole cycles between them, and today's simple baseline beside it.
-plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=num_batches)
 print(plan)
 for schedule in (
     clr_core.triangular2(bounds.base_lr, bounds.max_lr, plan.step_size),

@@ -25,12 +25,12 @@ criterion = nn.CrossEntropyLoss()
 # 1. A hundred updates while the LR rises. The model and the optimizer are as before afterwards.
 curve = clr_torch.range_test(model, optimizer, criterion, loader)
 
-# 2. The bounds, with what speaks for them.
-bounds = clr_core.suggest_bounds(curve)
+# 2. The bounds for about 12 epochs of whole cycles, with what speaks for them.
+plan = clr_core.plan_cycles(steps_per_epoch=len(loader), epochs=12)
+bounds = clr_core.suggest_bounds(curve, total_steps=plan.total_steps)
 print(bounds)
 
-# 3. About 12 epochs of training, in cycles that end when it does.
-plan = clr_core.plan_cycles(steps_per_epoch=len(loader), epochs=12)
+# 3. Training, in cycles that end when it does.
 print(plan)
 schedule = clr_core.triangular(bounds.base_lr, bounds.max_lr, step_size=plan.step_size)
 scheduler = clr_torch.ScheduleLR(optimizer, schedule)

@@ -1,11 +1,12 @@
 """Which constants of the rule lose least on the development tasks? Those of clr_core/bounds/suggest.py.
 
-    python benchmarks/suggestion/fit.py [--quick]
+    python benchmarks/suggestion/fit.py [--limit] [--quick]
 
 Minimises the mean regret over all curves and schedules, at both budgets, by gradient descent: once over the
 curves on which something was learned (weight and factors), once over the others (divisors), then fits the
 confidence. Prints the constants, and what the same fit loses on each task when that task is left out. Held-out
-tasks are not read. Needs jax, optax and scikit-learn.
+tasks are read with --limit only, which tells what a rule of this form could reach at most there. Needs jax,
+optax and scikit-learn.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ LINEAR_SHARE, QUARTER_SHARE = 0.5, 0.5
 
 
 class Curves:
-    """Landmarks and truths of all curves of the development tasks that are answered."""
+    """Landmarks and truths of all curves that are answered, of the development or of the held-out tasks."""
 
-    def __init__(self, quick: bool) -> None:
+    def __init__(self, held_out: bool, quick: bool) -> None:
         columns: dict[str, list[Any]] = {
             name: [] for name in ("task", "family", "learned", "share", "logs", "confidence")
         }
         truths: dict[str, list[Any]] = {name: [] for name in ("grid", "losses", "before")}
-        development = [pair for pair in pairs() if not pair.held_out]
-        for pair in development[:21] if quick else development:
+        chosen = [pair for pair in pairs() if pair.held_out == held_out]
+        for pair in chosen[:21] if quick else chosen:
             rule = RULES[CLASSES[pair.optimizer].lower()]
             found = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
             for (mode, _), curves in pair.curves.items():
@@ -113,15 +114,25 @@ class Curves:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="three tasks, few steps, none left out")
-    quick = parser.parse_args().quick
-    curves, steps = Curves(quick), 20 if quick else 500
+    parser.add_argument("--limit", action="store_true", help="fit the held-out tasks themselves: a limit, not for use")
+    arguments = parser.parse_args()
+    quick, steps = arguments.quick, 20 if arguments.quick else 500
+    curves = Curves(arguments.limit, quick)
     everything = np.ones(len(curves.task))
+    fitted = np.zeros((len(curves.task), len(SCHEDULES)))
     for learned in (True, False):
         constants = curves.fit(everything, learned, steps)
+        inside = curves.learned == learned
+        fitted[inside] = np.asarray(curves.regret(curves.log_lr(constants, learned)))[inside, :, 0]
         for index, name in enumerate(FAMILIES):
             factors = 10 ** np.asarray(constants["log_factors"])[index]
             weight = f"weight {float(constants['weights'][index]):.2f}, factors" if learned else "divisors"
             print(f"{name:8} {weight} {np.round(factors if learned else 1 / factors, 1)}")
+    exponential = curves.share == 1.0
+    means = dict(zip(SCHEDULES, fitted[exponential].mean(0).round(3).tolist(), strict=True))
+    print(f"mean regret on these very curves, exponential ramps: {means}")
+    if arguments.limit:
+        return
     for task in [] if quick else sorted(set(curves.task)):
         left_out = curves.task == task
         regrets = []
