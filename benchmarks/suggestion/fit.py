@@ -25,7 +25,7 @@ from sklearn.linear_model import LogisticRegression
 
 import clr_core
 from clr_core.bounds.landmarks import read_landmarks
-from clr_core.bounds.suggest import ADAPTIVE, LION, MOST_GAIN, RULES, SGD, USUAL_GAIN
+from clr_core.bounds.suggest import ADAPTIVE, LION, SGD, clarity_and_gain, max_lr_of, rule_for
 
 FAMILIES = {"SGD": SGD, "ADAPTIVE": ADAPTIVE, "LION": LION}
 LINEAR_SHARE, QUARTER_SHARE = 0.5, 0.5
@@ -37,12 +37,12 @@ class Curves:
 
     def __init__(self, held_out: bool, quick: bool) -> None:
         columns: dict[str, list[Any]] = {
-            name: [] for name in ("task", "family", "learned", "share", "logs", "confidence")
+            name: [] for name in ("task", "family", "learned", "share", "logs", "confidence", "good")
         }
         truths: dict[str, list[Any]] = {name: [] for name in ("grid", "losses", "before")}
         chosen = [pair for pair in pairs() if pair.held_out == held_out]
         for pair in chosen[:21] if quick else chosen:
-            rule = RULES[CLASSES[pair.optimizer].lower()]
+            rule = rule_for(CLASSES[pair.optimizer])
             found = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
             for (mode, _), curves in pair.curves.items():
                 for curve in curves:
@@ -51,8 +51,7 @@ class Curves:
                     except clr_core.Undetermined:
                         continue
                     needed = [marks.half_fall_sum / pair.total_steps(budget) for budget in BUDGETS]
-                    gain = USUAL_GAIN if marks.accuracy_gain is None else min(max(marks.accuracy_gain, 0.0), MOST_GAIN)
-                    clarity = math.log10(min(max(marks.clarity, 1.0), 100.0))
+                    suggested = [max_lr_of(marks, rule, schedule, pair.total_steps()) for schedule in SCHEDULES]
                     columns["task"].append(pair.task)
                     columns["family"].append(list(FAMILIES.values()).index(rule))
                     columns["learned"].append(marks.learned)
@@ -60,11 +59,20 @@ class Curves:
                     columns["logs"].append(
                         [[math.log10(n), math.log10(marks.rise_lr), math.log10(marks.last_lr)] for n in needed]
                     )
-                    columns["confidence"].append([clarity, gain, float(rule is LION)])
+                    columns["confidence"].append([*clarity_and_gain(marks), float(rule is LION)])
+                    columns["good"].append([row[0].regret(lr) < 0.05 for row, lr in zip(found, suggested, strict=True)])
                     truths["grid"].append(math.log10(found[0][0].lrs[0]))
                     truths["losses"].append([[truth.losses for truth in row] for row in found])
                     truths["before"].append(found[0][0].before)
-        self.task, self.family, self.learned, self.share, self.logs, self.confidence = map(np.array, columns.values())
+        (
+            self.task,
+            self.family,
+            self.learned,
+            self.share,
+            self.logs,
+            self.confidence,
+            self.good,
+        ) = map(np.array, columns.values())
         self.grid, self.losses, self.before = (jnp.asarray(np.array(values)) for values in truths.values())
 
     def regret(self, log_lr: Any) -> Any:
@@ -141,15 +149,8 @@ def main() -> None:
             constants = curves.fit(~left_out, learned, steps)
             regrets += np.asarray(curves.regret(curves.log_lr(constants, learned)))[inside, :, 0].ravel().tolist()
         print(f"{task:32} left out: mean regret {np.mean(regrets):.3f}")
-    ours = np.array([[list(FAMILIES.values())[f].factors[s] for s in SCHEDULES] for f in curves.family])
-    weights = np.array([list(FAMILIES.values())[f].weight for f in curves.family])
-    divisors = np.array([[list(FAMILIES.values())[f].divisors[s] for s in SCHEDULES] for f in curves.family])
-    needed, rise, last = np.moveaxis(curves.logs[:, 0], -1, 0)
-    read = np.log10(ours) + (weights * needed + (1 - weights) * rise)[:, None]
-    log_lr = np.where(curves.learned[:, None], np.minimum(read, last[:, None]), last[:, None] - np.log10(divisors))
-    good = np.asarray(curves.regret(jnp.asarray(log_lr)[..., None]))[:, :, 0] < 0.05
     model = LogisticRegression(max_iter=1000)
-    model.fit(np.repeat(curves.confidence, 3, 0), good.ravel(), sample_weight=np.repeat(curves.share, 3))
+    model.fit(np.repeat(curves.confidence, 3, 0), curves.good.ravel(), sample_weight=np.repeat(curves.share, 3))
     print("confidence: clarity, gain, Lion, constant", np.round([*model.coef_[0], model.intercept_[0]], 2))
 
 

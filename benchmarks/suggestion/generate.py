@@ -16,27 +16,24 @@ import argparse
 import re
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from recorded import BATCH, DATA, GRID_OPTIMIZERS, LENGTHS
 from tasks import OPTIMIZERS, TASKS, Task
 
 import clr_core
 
-BATCH, SEEDS, FIRST_TEST_SEED = 32, 3, 100
+SEEDS, FIRST_TEST_SEED = 3, 100
 GRID = 1.75 ** np.arange(-7, 9)
 SCAN = np.geomspace(1e-8, 30.0, len(GRID))
-LENGTHS = (100, 300, 1000)
 BASE_FRACTIONS = {"constant": 1.0, "cyclic": 0.25, "one_cycle": 0.1}
 GRID_FRACTIONS = {"cyclic": (1.0, 0.5, 0.25, 0.125, 0.0625), "one_cycle": (0.5, 0.25, 0.1, 0.05, 0.02)}
 """base_lr / max_lr; the second is the two-dimensional grid of the tasks in ``GRID_TASKS``."""
 GRID_TASKS = ("digits", "diabetes", "mnist, residual, batch norm", "program, one character")
-GRID_OPTIMIZERS = ("momentum", "adam")
-DATA = Path(__file__).parent / "data"
 
 
 def schedule(shape: str, fraction: float, total_steps: int) -> clr_core.Schedule:
@@ -122,7 +119,7 @@ def ramps(end_linear: float) -> dict[tuple[str, int], clr_core.Schedule]:
 
 def generate(task: Task, name: str, optimizer: str) -> Iterator[tuple[str, Any]]:
     """Named arrays of one task and optimizer."""
-    trainer = Trainer(task, OPTIMIZERS[optimizer][1])
+    trainer = Trainer(task, OPTIMIZERS[optimizer])
     total, short = task.total_steps, task.total_steps // 4
 
     def end(shape: str, fraction: float, steps: int, peaks: Any) -> Any:

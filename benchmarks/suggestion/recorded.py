@@ -74,7 +74,6 @@ class Pair:
     """
 
     task: str
-    kind: str
     held_out: bool
     optimizer: str
     arrays: Any
@@ -123,4 +122,4 @@ def pairs() -> Iterator[Pair]:
         with np.load(path) as file:
             arrays = dict(file)
         for optimizer in CLASSES:
-            yield Pair(str(arrays["name"]), str(arrays["kind"]), bool(arrays["held_out"]), optimizer, arrays)
+            yield Pair(str(arrays["name"]), bool(arrays["held_out"]), optimizer, arrays)

@@ -54,7 +54,6 @@ def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]
             for schedule in SCHEDULES:
                 for budget in budgets:
                     truth = pair.truth(schedule, budget)
-
                     suggest = partial(suggestion, schedule=schedule, total_steps=pair.total_steps(budget))
                     together = suggest(ours)
                     for seed, curve in enumerate(ours):
@@ -65,18 +64,14 @@ def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]
                             rows.append(
                                 {
                                     "task": pair.task,
-                                    "kind": pair.kind,
-                                    "held_out": pair.held_out,
                                     "optimizer": pair.optimizer,
                                     "mode": mode,
                                     "length": length,
                                     "schedule": schedule,
                                     "budget": budget,
-                                    "seed": seed,
                                     "rule": rule,
                                     "lr": lr,
                                     "confidence": getattr(answer, "confidence", None),
-                                    "refused": getattr(answer, "reason", None),
                                     "regret": truth.regret(lr),
                                     "close": truth.is_close(lr),
                                     "bias": None if not lr else float(np.log10(lr / truth.best_lr)),

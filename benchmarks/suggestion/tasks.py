@@ -64,16 +64,16 @@ class Task:
         return (jnp.abs(error) if self.absolute else error**2).mean(), jnp.zeros(())
 
 
-OPTIMIZERS: dict[str, tuple[str, optax.GradientTransformation]] = {
-    "sgd": ("SGD", optax.sgd(1.0)),
-    "momentum": ("SGD", optax.sgd(1.0, momentum=0.9)),
-    "clipped": ("SGD", optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(1.0, momentum=0.9))),
-    "adam": ("Adam", optax.adam(1.0)),
-    "adamw": ("AdamW", optax.adamw(1.0, weight_decay=0.01)),
-    "rmsprop": ("RMSprop", optax.rmsprop(1.0, decay=0.99)),
-    "lion": ("Lion", optax.lion(1.0)),
+OPTIMIZERS: dict[str, optax.GradientTransformation] = {
+    "sgd": optax.sgd(1.0),
+    "momentum": optax.sgd(1.0, momentum=0.9),
+    "clipped": optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(1.0, momentum=0.9)),
+    "adam": optax.adam(1.0),
+    "adamw": optax.adamw(1.0, weight_decay=0.01),
+    "rmsprop": optax.rmsprop(1.0, decay=0.99),
+    "lion": optax.lion(1.0),
 }
-"""Name, class name and the update at LR 1; all of them multiply it by the LR last."""
+"""The update at LR 1, by name; all of them multiply it by the LR last."""
 
 
 class Dense(nn.Module):

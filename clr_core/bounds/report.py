@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from clr_core._text_chart import TextChart, decade_ticks
 from clr_core.bounds.landmarks import Landmarks, without_spikes
 from clr_core.bounds.smoothing import smooth
-from clr_core.bounds.suggest import MOST_STEPS, RULES, TYPICAL_STEPS, UNKNOWN
+from clr_core.bounds.suggest import MOST_STEPS, TYPICAL_STEPS, UNKNOWN, rule_for
 
 if TYPE_CHECKING:
     from clr_core.bounds.suggest import Bounds
@@ -82,13 +82,13 @@ def _seen(marks: Landmarks) -> Iterator[str]:
 def _origin(bounds: Bounds) -> Iterator[str]:
     """The rule for max_lr and base_lr, with its numbers."""
     marks, optimizer, schedule = bounds.evidence, bounds.curves[0].optimizer, bounds.schedule
-    rule = RULES.get((optimizer or "").lower(), UNKNOWN)
+    rule = rule_for(optimizer)
     several = len(bounds.curves) > 1
     if several:
         yield "Each test gives a max_lr of its own; max_lr is their geometric mean. Of the medians above:"
     if marks.learned:
         needed, rise = marks.half_fall_sum / bounds.total_steps, marks.rise_lr
-        between, factor = math.pow(needed, rule.weight) * math.pow(rise, 1 - rule.weight), rule.factors[schedule]
+        between, factor = rule.between(needed, rise), rule.factors[schedule]
         yield (
             f"Half of the fall took a sum of LRs of {marks.half_fall_sum:.3g}; spread over "
             f"{bounds.total_steps:,} updates that is lr {needed:.3g}: a training at that LR would get so far "
@@ -119,7 +119,7 @@ def _origin(bounds: Bounds) -> Iterator[str]:
 
 
 def _family(optimizer: str | None) -> str:
-    return optimizer if optimizer and optimizer.lower() in RULES else "an optimizer that is not known"
+    return "an optimizer that is not known" if optimizer is None or rule_for(optimizer) is UNKNOWN else optimizer
 
 
 def _next(bounds: Bounds) -> Iterator[str]:

@@ -29,6 +29,10 @@ class Rule:
     factors: dict[str, float]
     divisors: dict[str, float]
 
+    def between(self, needed: float, rise: float) -> float:
+        """The weighted geometric mean."""
+        return math.pow(needed, self.weight) * math.pow(rise, 1 - self.weight)
+
 
 def _rule(weight: float, factors: Sequence[float], divisors: Sequence[float]) -> Rule:
     return Rule(weight, dict(zip(SCHEDULES, factors, strict=True)), dict(zip(SCHEDULES, divisors, strict=True)))
@@ -171,14 +175,14 @@ def suggest_bounds(
     optimizer = optimizers.pop()
     readings = _readings(curves)
     evidence = combine(readings)
-    rule = RULES.get((optimizer or "").lower(), UNKNOWN)
-    max_lrs = [_max_lr(reading, rule, schedule, budget) for reading in readings]
+    rule = rule_for(optimizer)
+    max_lrs = [max_lr_of(reading, rule, schedule, budget) for reading in readings]
     max_lr = _geometric_mean(max_lrs)
     doubts = list(_doubts(evidence, optimizer, max_lrs))
     return Bounds(
         base_lr=max_lr * BASE_FRACTIONS[schedule],
         max_lr=max_lr,
-        lr=_geometric_mean([_max_lr(reading, rule, "constant", budget) for reading in readings]),
+        lr=_geometric_mean([max_lr_of(reading, rule, "constant", budget) for reading in readings]),
         confidence=math.prod((factor for factor, _ in doubts), start=_confidence(evidence, rule)),
         evidence=evidence,
         schedule=schedule,
@@ -188,11 +192,16 @@ def suggest_bounds(
     )
 
 
-def _max_lr(marks: Landmarks, rule: Rule, schedule: str, total_steps: int) -> float:
+def rule_for(optimizer: str | None) -> Rule:
+    """The rule for an optimizer, by its class name."""
+    return RULES.get((optimizer or "").lower(), UNKNOWN)
+
+
+def max_lr_of(marks: Landmarks, rule: Rule, schedule: str, total_steps: int) -> float:
+    """The upper bound that one curve suggests."""
     if not marks.learned:
         return marks.last_lr / rule.divisors[schedule]
-    needed = marks.half_fall_sum / total_steps
-    between = math.pow(needed, rule.weight) * math.pow(marks.rise_lr, 1 - rule.weight)
+    between = rule.between(marks.half_fall_sum / total_steps, marks.rise_lr)
     return min(rule.factors[schedule] * between, marks.last_lr)
 
 
@@ -201,10 +210,15 @@ def _geometric_mean(values: Sequence[float]) -> float:
     return min(max(mean, min(values)), max(values))  # rounding must not take it out of their range
 
 
+def clarity_and_gain(marks: Landmarks) -> tuple[float, float]:
+    """What the confidence is read from: log10 of the clarity, and the gain in accuracy, both within limits."""
+    gain = USUAL_GAIN if marks.accuracy_gain is None else min(max(marks.accuracy_gain, 0.0), MOST_GAIN)
+    return math.log10(min(max(marks.clarity, 1.0), 100.0)), gain
+
+
 def _confidence(marks: Landmarks, rule: Rule) -> float:
     """How sure a clear curve with much learned in it is; logistic regression on the development tasks."""
-    clarity = math.log10(min(max(marks.clarity, 1.0), 100.0))
-    gain = USUAL_GAIN if marks.accuracy_gain is None else min(max(marks.accuracy_gain, 0.0), MOST_GAIN)
+    clarity, gain = clarity_and_gain(marks)
     odds = math.exp(0.6 * clarity + 3.5 * gain - (1.2 if rule is LION else 0.45))
     # Squared, since on tasks left out of the regression it is too sure: 0.9 of it came true for 0.9 to 1.
     return (odds / (1 + odds)) ** 2
@@ -236,6 +250,6 @@ def _doubts(marks: Landmarks, optimizer: str | None, max_lrs: Sequence[float]) -
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."
     if max(max_lrs) > 3 * min(max_lrs):
         yield 0.7, "The curves disagree by more than a factor of 3: test more seeds, with more steps."
-    if (optimizer or "").lower() not in RULES:
+    if rule_for(optimizer) is UNKNOWN:
         known = "The optimizer is not known" if optimizer is None else f"Nothing is known of {optimizer}"
         yield 0.8, f"{known}: max_lr lies between what SGD and what an adaptive optimizer would get."
