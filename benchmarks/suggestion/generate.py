@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -46,36 +46,49 @@ def schedule(shape: str, fraction: float, total_steps: int) -> clr_core.Schedule
 
 
 class Trainer:
-    """Trains many LRs (rows) and seeds at once; rows of a seed start alike and see the same batches."""
+    """Trains many LRs (rows) and seeds at once; rows of a seed start alike and see the same batches.
 
-    def __init__(self, task: Task, optimizer: optax.GradientTransformation) -> None:
+    All optimizers share one compiled program, since compiling takes longer than most of the trainings: the
+    memory holds the state of each, and the program takes the number of the one that is to update.
+    """
+
+    def __init__(self, task: Task) -> None:
         self._training, self._validation = task.load()
         x, y = self._training
-        self._network, self._optimizer = task.network, optimizer
+        self._network = task.network
 
-        def update(state: Any, step: Any) -> Any:
-            lrs, chosen = step
-            batch = x[chosen], y[chosen]
+        def branch(name: str) -> Callable[..., Any]:
+            def update(gradient: Any, memory: Any, parameters: Any) -> Any:
+                change, updated = OPTIMIZERS[name].update(gradient, memory[name], parameters)
+                return change, memory | {name: updated}
 
-            def one(parameters: Any, memory: Any, lr: Any) -> Any:
-                seen, gradient = jax.value_and_grad(task.loss_and_accuracy, has_aux=True)(parameters, *batch)
-                change, memory = optimizer.update(gradient, memory, parameters)
-                change = jax.tree.map(lambda leaf: lr * leaf, change)
-                return (optax.apply_updates(parameters, change), memory), seen
+            return update
 
-            return jax.vmap(one)(*state, lrs)
+        branches = [branch(name) for name in OPTIMIZERS]
 
-        def chunk(state: Any, lrs: Any, chosen: Any) -> Any:
+        def chunk(number: Any, state: Any, lrs: Any, chosen: Any) -> Any:
+            def update(state: Any, step: Any) -> Any:
+                lrs, chosen = step
+                batch = x[chosen], y[chosen]
+
+                def one(parameters: Any, memory: Any, lr: Any) -> Any:
+                    seen, gradient = jax.value_and_grad(task.loss_and_accuracy, has_aux=True)(parameters, *batch)
+                    change, memory = jax.lax.switch(number, branches, gradient, memory, parameters)
+                    change = jax.tree.map(lambda leaf: lr * leaf, change)
+                    return (optax.apply_updates(parameters, change), memory), seen
+
+                return jax.vmap(one)(*state, lrs)
+
             return jax.lax.scan(update, state, (lrs, chosen))
 
         def judge(state: Any) -> Any:
             return jax.vmap(lambda parameters: task.loss_and_accuracy(parameters, *self._validation))(state[0])
 
-        self._chunk = jax.jit(jax.vmap(chunk, (0, None, 0)))
+        self._chunk = jax.jit(jax.vmap(chunk, (None, 0, None, 0)))
         self._judge = jax.jit(jax.vmap(judge))
         self._chunk_steps = task.total_steps // 4
 
-    def run(self, lrs: Any, first_seed: int = 0) -> tuple[Any, Any, Any]:
+    def run(self, optimizer: str, lrs: Any, first_seed: int = 0) -> tuple[Any, Any]:
         """Train at ``lrs`` (rows, updates), with ``SEEDS`` seeds.
 
         Returns:
@@ -84,15 +97,15 @@ class Trainer:
         """
         seeds = range(first_seed, first_seed + SEEDS)
         rows, steps = lrs.shape
-        # One shape for all runs is one compilation, which takes longer than most of the trainings.
+        # One shape for all runs is one compilation.
         padded = np.zeros((len(GRID), -(-steps // self._chunk_steps) * self._chunk_steps), np.float32)
         padded[:rows, :steps] = lrs
         generators = [np.random.default_rng(seed) for seed in seeds]
         chosen = np.array([g.integers(0, len(self._training[0]), (padded.shape[1], BATCH)) for g in generators])
-        state, seen = self._start(seeds), []
+        state, seen, number = self._start(seeds), [], list(OPTIMIZERS).index(optimizer)
         for first in range(0, padded.shape[1], self._chunk_steps):
             part = slice(first, first + self._chunk_steps)
-            state, outputs = self._chunk(state, padded[:, part].T, chosen[:, part])
+            state, outputs = self._chunk(number, state, padded[:, part].T, chosen[:, part])
             seen.append(outputs)
         end = np.array(self._judge(state)).transpose(0, 2, 1)[:, :rows]
         return end, np.concatenate(seen, 2).transpose(0, 3, 1, 2)[:, :rows, :, :steps]
@@ -104,7 +117,10 @@ class Trainer:
             return jnp.broadcast_to(leaf, (len(GRID), *jnp.shape(leaf)))
 
         first = [self._network.init(jax.random.key(seed), self._training[0][:2]) for seed in seeds]
-        states = [jax.tree.map(copies, (parameters, self._optimizer.init(parameters))) for parameters in first]
+        states = [
+            jax.tree.map(copies, (parameters, {name: o.init(parameters) for name, o in OPTIMIZERS.items()}))
+            for parameters in first
+        ]
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
 
 
@@ -117,15 +133,14 @@ def ramps(end_linear: float) -> dict[tuple[str, int], clr_core.Schedule]:
     return result
 
 
-def generate(task: Task, name: str, optimizer: str) -> Iterator[tuple[str, Any]]:
+def generate(trainer: Trainer, task: Task, name: str, optimizer: str) -> Iterator[tuple[str, Any]]:
     """Named arrays of one task and optimizer."""
-    trainer = Trainer(task, OPTIMIZERS[optimizer])
     total, short = task.total_steps, task.total_steps // 4
 
     def end(shape: str, fraction: float, steps: int, peaks: Any) -> Any:
-        return trainer.run(peaks[:, None] * np.array(schedule(shape, fraction, steps).values(steps)))[0]
+        return trainer.run(optimizer, peaks[:, None] * np.array(schedule(shape, fraction, steps).values(steps)))[0]
 
-    before = trainer.run(np.zeros((1, short)))[0][0, 0]
+    before = trainer.run(optimizer, np.zeros((1, short)))[0][0, 0]
     yield "before", before
     scanned = np.fmin(end("constant", 1.0, total, SCAN)[0], before).mean(1)
     centre = SCAN[scanned.argmin()]
@@ -144,7 +159,7 @@ def generate(task: Task, name: str, optimizer: str) -> Iterator[tuple[str, Any]]
     tests = ramps(10.0 ** np.ceil(np.log10(10 * centre)))
     longest = max(LENGTHS)
     lrs = np.array([ramp.values(length) + [0.0] * (longest - length) for (_, length), ramp in tests.items()])
-    losses, accuracies = trainer.run(lrs, FIRST_TEST_SEED)[1]
+    losses, accuracies = trainer.run(optimizer, lrs, FIRST_TEST_SEED)[1]
     for row, ((mode, length), ramp) in enumerate(tests.items()):
         yield f"{mode}/{length}/ends", np.array([ramp(0), ramp(length - 1)])
         yield f"{mode}/{length}/loss", losses[row, :, :length]
@@ -173,14 +188,17 @@ def main() -> None:
     for name in names:
         begun = time.perf_counter()
         task = TASKS[name]
+        trainer = Trainer(task)
         found = [
             {key: compact(key, value, arrays["before"]) for key, value in arrays.items()}
-            for arrays in (dict(generate(task, name, o)) for o in list(OPTIMIZERS)[: 1 if arguments.quick else None])
+            for arrays in (
+                dict(generate(trainer, task, name, o)) for o in list(OPTIMIZERS)[: 1 if arguments.quick else None]
+            )
         ]
         # The first axis of every array is the optimizer; of a two-dimensional grid, only those that have one.
         keys = {key for arrays in found for key in arrays}
         arrays = {key: np.stack([arrays[key] for arrays in found if key in arrays]) for key in sorted(keys)}
-        labels = {key: getattr(task, key) for key in ("kind", "held_out", "total_steps")}
+        labels = {key: getattr(task, key) for key in ("kind", "total_steps")}
         if not arguments.quick:
             file = DATA / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
             np.savez_compressed(file, name=name, optimizers=list(OPTIMIZERS), **labels, **arrays)
