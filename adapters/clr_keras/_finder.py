@@ -7,7 +7,7 @@ from typing import Any
 from clr_core import LRCurve, RangeTest
 from clr_core import _validation as check
 from clr_keras._callback import Callback
-from clr_keras._optimizer import check_lr_can_be_set, name_of
+from clr_keras._optimizer import check_lr_can_be_set, has_momentum, name_of
 from clr_keras._snapshot import Snapshot
 
 
@@ -76,8 +76,8 @@ class LRFinder(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         check_lr_can_be_set(self.model, "LRFinder", "use clr_keras.range_test")
-        name = name_of(self.model.optimizer)
-        self._test = RangeTest(*self._arguments, mode=self._mode, optimizer=name)
+        name, momentum = name_of(self.model.optimizer), has_momentum(self.model.optimizer)
+        self._test = RangeTest(*self._arguments, mode=self._mode, optimizer=name, momentum=momentum)
         self._before = Snapshot(self.model)
         self.history = {}
 

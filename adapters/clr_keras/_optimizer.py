@@ -28,6 +28,12 @@ def name_of(optimizer: Any) -> str:
     return name
 
 
+def has_momentum(optimizer: Any) -> bool | None:
+    """Whether the optimizer that ``name_of`` names is SGD with momentum; None where it is no SGD."""
+    momentum = getattr(updaters(optimizer)[0], "momentum", None)
+    return None if momentum is None or name_of(optimizer) != "SGD" else bool(momentum > 0)
+
+
 def has_variable_lr(optimizer: Any) -> bool:
     """Whether the learning rate is a variable, not a schedule or a function compiled into the step."""
     # Keras has no public way to tell: the property gives a number in either case.

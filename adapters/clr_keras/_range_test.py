@@ -12,7 +12,7 @@ import keras
 from clr_core import LRCurve, RangeTest
 from clr_core import _validation as check
 from clr_keras._batches import Batch, batches
-from clr_keras._optimizer import current_lr, has_variable_lr, name_of, training_steps, updaters
+from clr_keras._optimizer import current_lr, has_momentum, has_variable_lr, name_of, training_steps, updaters
 from clr_keras._snapshot import Snapshot, keep_random_state
 
 
@@ -82,7 +82,15 @@ def range_test(
             "validation_data must be arrays or a dataset that can be gone through after every update, got "
             f"validation_data={validation_data!r}"
         )
-    test = RangeTest(start_lr, end_lr, num_steps, mode=mode, divergence=divergence, optimizer=name_of(model.optimizer))
+    test = RangeTest(
+        start_lr,
+        end_lr,
+        num_steps,
+        mode=mode,
+        divergence=divergence,
+        optimizer=name_of(model.optimizer),
+        momentum=has_momentum(model.optimizer),
+    )
     batch_size = check.whole("batch_size", batch_size)
     stream = batches(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle)
     undo_peek = keep_random_state()

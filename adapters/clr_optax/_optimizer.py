@@ -35,6 +35,8 @@ class Sweep(NamedTuple):
     update: Callable[[jax.Array, Any, Any, Any, jax.Array], tuple[Any, Any]]
     """``(lr, grads, opt_state, params, loss) -> (updates, opt_state)``"""
     name: str | None
+    has_trace: bool
+    """Whether its state holds an ``optax.trace``, the momentum of SGD."""
 
 
 def sweep(tx: Any, shapes: Any, start_lr: float) -> Sweep:
@@ -75,7 +77,7 @@ def sweep(tx: Any, shapes: Any, start_lr: float) -> Sweep:
         updates, state = optimizer.update(grads, with_lr(state, lr), params, value=loss)
         return updates, state
 
-    return Sweep(init, update, _name(tx, opt_state))
+    return Sweep(init, update, _name(tx, opt_state), _has_trace(opt_state))
 
 
 def _name(tx: Any, opt_state: Any) -> str | None:
@@ -91,6 +93,10 @@ def _name(tx: Any, opt_state: Any) -> str | None:
         return name
     known = find(opt_state, lambda node: type(node) in _NAMES)
     return _NAMES[type(known[0][1])] if known else None
+
+
+def _has_trace(opt_state: Any) -> bool:
+    return bool(find(opt_state, lambda node: isinstance(node, optax.TraceState)))
 
 
 def _builder(tx: Any, lr: jax.Array) -> Callable[[Any], Any]:

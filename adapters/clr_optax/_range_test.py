@@ -102,7 +102,8 @@ def range_test(
         start_lr, end_lr, num_steps, mode, divergence: As in ``clr_core.RangeTest``.
         optimizer: Name for ``LRCurve.optimizer``, on which the best bounds depend. Left out, it is Optax's
             own name for ``tx`` ("adamw"); for a function of yours "adam", "lion", "rmsprop" or "adafactor" where
-            its state shows that, else None.
+            its state shows that, else None. For "sgd", in any case, ``LRCurve.momentum`` is whether the state
+            of ``tx`` holds an ``optax.trace``.
         state: Anything that changes as the training goes, such as running means: called with
             ``state=``, ``loss_fn`` returns ``(loss, new_state)``.
         rng: A key; ``loss_fn`` is called with ``rng=``, another one at every update.
@@ -147,7 +148,9 @@ def range_test(
     shapes = jax.eval_shape(lambda: params) if init is None else jax.eval_shape(init, jax.random.key(0))
     swept = sweep(tx, shapes, start_lr)
     step = make_step(loss_fn, swept, has_state=state is not None, has_aux=has_aux, metric=metric, evaluate=evaluate)
-    tests = [new_test(optimizer=swept.name if optimizer is None else optimizer) for _ in range(num_tests)]
+    name = swept.name if optimizer is None else optimizer
+    momentum = swept.has_trace if name is not None and name.lower() == "sgd" else None
+    tests = [new_test(optimizer=name, momentum=momentum) for _ in range(num_tests)]
     lrs = np.array(ramp.values(ramp.num_steps), np.float32)
     if stacked is None:
         training = jax.jit(partial(begin, swept))(params, state)

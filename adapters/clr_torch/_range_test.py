@@ -78,7 +78,8 @@ def range_test(
         progress: Show a progress bar, where tqdm is installed and stderr is a terminal.
 
     Returns:
-        The curve, for ``clr_core.suggest_bounds``; ``curve.optimizer`` is the optimizer's class name.
+        The curve, for ``clr_core.suggest_bounds``; ``curve.optimizer`` is the optimizer's class name, and
+        ``curve.momentum`` whether any parameter group of an SGD has momentum.
 
     Raises:
         TypeError: An argument is of the wrong kind, or a batch is not a pair.
@@ -107,7 +108,7 @@ def range_test(
         autocast=autocast,
         scaler=scaler,
     )
-    test = RangeTest(start_lr, end_lr, num_steps, mode=mode, divergence=divergence, optimizer=type(optimizer).__name__)
+    test = RangeTest(start_lr, end_lr, num_steps, mode=mode, divergence=divergence, **_described(optimizer))
     with closing(step), restored(step.modules, [optimizer], scaler, step.generators):
         step.begin()
         return _run(test, step, [optimizer], progress, _PATIENCE)
@@ -136,8 +137,8 @@ def range_test_steps(
             ``backward()`` and the optimizers' ``step()``, and returns the loss, a float or a Tensor of one
             element, or ``(loss, metric)``. It leaves the LR alone, so a scheduler's ``step()`` is not in it.
         models: All models it trains or runs in training mode. Their modes are kept as they are.
-        optimizers: All optimizers it steps. The curve has the LR of the first group of the first one, and
-            every other group keeps its ratio to that.
+        optimizers: All optimizers it steps. The curve has the name of the first one and the LR of its first
+            group, and every other group keeps its ratio to that.
         scaler: The GradScaler it uses, if any.
         start_lr: As all that follow, see ``range_test``.
 
@@ -168,9 +169,7 @@ def range_test_steps(
     for index, optimizer in enumerate(steppers):
         groups_of.check_optimizer(f"optimizers[{index}]", optimizer)
     _check_scaler(scaler)
-    test = RangeTest(
-        start_lr, end_lr, num_steps, mode=mode, divergence=divergence, optimizer=type(steppers[0]).__name__
-    )
+    test = RangeTest(start_lr, end_lr, num_steps, mode=mode, divergence=divergence, **_described(steppers[0]))
     first_group = steppers[0].param_groups[0]
 
     def checked_step() -> Any:
@@ -280,6 +279,14 @@ def _all_of(name: str, values: Any, kind: type) -> list[Any]:
         kind_name = "torch.nn.Module" if kind is nn.Module else "torch.optim.Optimizer"
         raise TypeError(f"{name} must be a {kind_name} or a list of them, got {name}={values!r}")
     return list(found)
+
+
+def _described(optimizer: Optimizer) -> dict[str, Any]:
+    """Its class name and, of SGD, whether any group has momentum, as arguments for a ``RangeTest``."""
+    name = type(optimizer).__name__
+    is_sgd = name == "SGD" and "momentum" in optimizer.defaults
+    momentum = any(group["momentum"] > 0 for group in optimizer.param_groups) if is_sgd else None
+    return {"optimizer": name, "momentum": momentum}
 
 
 def _check_scaler(scaler: Any) -> None:

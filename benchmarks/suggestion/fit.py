@@ -1,157 +1,244 @@
-"""Which constants of the rule lose least on the development tasks? Those of clr_core/bounds/suggest.py.
+"""Choose the constants of the rule in clr_core/bounds/rule.py, on the development tasks alone.
 
     python benchmarks/suggestion/fit.py [--limit] [--quick]
 
-Minimises the mean regret over all curves and schedules, at both budgets, by gradient descent: once over the
-curves on which something was learned (weight and factors), once over the others (divisors), then fits the
-confidence. Prints the constants, and what the same fit loses on each task when that task is left out. Held-out
-tasks are read with --limit only, which tells what a rule of this form could reach at most there. Needs jax,
-optax and scikit-learn.
+Minimises, by gradient descent, the mean regret over all curves and schedules at both budgets, with a little weight on
+the share above 0.2. Prints the constants of the best of several starts, and what the same fit loses on tasks that are
+left out, one in turn. The confidence is then fitted to what those left-out suggestions lost. Held-out tasks are read
+with --limit only, which tells what a rule of this form could reach at most there. Five minutes on two cores. Needs
+jax, optax and scikit-learn.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from recorded import BUDGETS, CLASSES, SCHEDULES, pairs
+from recorded import BUDGETS, LENGTHS, SCHEDULES, pairs
 from score import stopped
 from sklearn.linear_model import LogisticRegression
 
 import clr_core
+from clr_core.bounds.confidence import evidence
 from clr_core.bounds.landmarks import read_landmarks
-from clr_core.bounds.suggest import ADAPTIVE, LION, SGD, clarity_and_gain, max_lr_of, rule_for
+from clr_core.bounds.rule import FAMILIES, families_of, inputs
 
-FAMILIES = {"SGD": SGD, "ADAPTIVE": ADAPTIVE, "LION": LION}
-LINEAR_SHARE, QUARTER_SHARE = 0.5, 0.5
-"""Weights of linear ramps and of the short budget."""
+LINEAR_SHARE, LONGEST_SHARE, QUARTER_SHARE = 0.5, 0.5, 0.5
+"""Weights of linear ramps, of the longest tests and of the short budget."""
+
+UNITS, STARTS, DECAY, ABOVE = 6, 8, 5e-4, 0.03
+"""Units of the network, starts of the descent, weight of the squares and of the share above 0.2."""
 
 
-class Curves:
-    """Landmarks and truths of all curves that are answered, of the development or of the held-out tasks."""
+class Curves(NamedTuple):
+    """Every curve of a set of tasks on which a suggestion can be made, and how trainings beside it ended.
 
-    def __init__(self, held_out: bool, quick: bool) -> None:
-        columns: dict[str, list[Any]] = {
-            name: [] for name in ("task", "family", "learned", "share", "logs", "confidence", "good")
-        }
-        truths: dict[str, list[Any]] = {name: [] for name in ("grid", "losses", "before")}
-        chosen = [pair for pair in pairs() if pair.held_out == held_out]
-        for pair in chosen[:21] if quick else chosen:
-            rule = rule_for(CLASSES[pair.optimizer])
-            found = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
-            for (mode, _), curves in pair.curves.items():
-                for curve in curves:
-                    try:
-                        marks = read_landmarks(stopped(curve, mode))
-                    except clr_core.Undetermined:
-                        continue
-                    needed = [marks.half_fall_sum / pair.total_steps(budget) for budget in BUDGETS]
-                    suggested = [max_lr_of(marks, rule, schedule, pair.total_steps()) for schedule in SCHEDULES]
-                    columns["task"].append(pair.task)
-                    columns["family"].append(list(FAMILIES.values()).index(rule))
-                    columns["learned"].append(marks.learned)
-                    columns["share"].append(1.0 if mode == "exponential" else LINEAR_SHARE)
-                    columns["logs"].append(
-                        [[math.log10(n), math.log10(marks.rise_lr), math.log10(marks.last_lr)] for n in needed]
+    Attributes:
+        x: Inputs, (curves, budgets, inputs), log10.
+        family: Of the optimizer, (curves, families), 0 or 1.
+        rise: log10 of the LR at which the loss rises.
+        share: Weight of the curve.
+        grid: log10 of the lowest peak LR.
+        losses: (curves, schedules, budgets, peaks).
+        before: Loss before training.
+    """
+
+    task: Any
+    row: Any
+    evidence: Any
+    x: Any
+    family: Any
+    rise: Any
+    last: Any
+    share: Any
+    grid: Any
+    losses: Any
+    before: Any
+
+
+def read(held_out: bool, quick: bool) -> Curves:
+    """The curves of the tasks of one set."""
+    rows: list[tuple[Any, ...]] = []
+    chosen = [pair for pair in pairs() if pair.held_out == held_out]
+    for pair in chosen[:21] if quick else chosen:
+        truths = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
+        budgets = np.log10([pair.total_steps(budget) for budget in BUDGETS])
+        losses = [[truth.losses for truth in of_schedule] for of_schedule in truths]
+        for (mode, length), curves in pair.curves.items():
+            share = (1.0 if mode == "exponential" else LINEAR_SHARE) * (LONGEST_SHARE if length == max(LENGTHS) else 1)
+            for curve in curves:
+                try:
+                    marks = read_landmarks(stopped(curve, mode))
+                except clr_core.Undetermined:
+                    continue
+                families = families_of(curve)
+                rows.append(
+                    (
+                        pair.task,
+                        f"{mode} {length}",
+                        evidence(marks, families),
+                        [[*inputs(marks), budget] for budget in budgets],
+                        [float(family in families) for family in FAMILIES],
+                        np.log10(marks.rise_lr),
+                        np.log10(marks.last_lr),
+                        share,
+                        np.log10(truths[0][0].lrs[0]),
+                        losses,
+                        truths[0][0].before,
                     )
-                    columns["confidence"].append([*clarity_and_gain(marks), float(rule is LION)])
-                    columns["good"].append([row[0].regret(lr) < 0.05 for row, lr in zip(found, suggested, strict=True)])
-                    truths["grid"].append(math.log10(found[0][0].lrs[0]))
-                    truths["losses"].append([[truth.losses for truth in row] for row in found])
-                    truths["before"].append(found[0][0].before)
-        (
-            self.task,
-            self.family,
-            self.learned,
-            self.share,
-            self.logs,
-            self.confidence,
-            self.good,
-        ) = map(np.array, columns.values())
-        self.grid, self.losses, self.before = (jnp.asarray(np.array(values)) for values in truths.values())
+                )
+    return Curves(*(np.array(column) for column in zip(*rows, strict=True)))
 
-    def regret(self, log_lr: Any) -> Any:
-        """Regret (curves, schedules, budgets) at these LRs, as in recorded.Truth, but with a gradient."""
-        place = (log_lr - self.grid[:, None, None]) / math.log10(1.75)
-        inside = jnp.clip(place, 0.0, 15.0)
-        left = jnp.clip(jax.lax.stop_gradient(jnp.floor(inside)), 0, 14).astype(int)[..., None]
-        low, high = (jnp.take_along_axis(self.losses, left + i, -1)[..., 0] for i in (0, 1))
-        before = self.before[:, None, None]
-        below = before - (before - self.losses[..., 0]) * 10 ** jnp.minimum(log_lr - self.grid[:, None, None], 0.0)
-        loss = jnp.where(place < 0, below, low + (high - low) * (inside - left[..., 0]))
-        best = self.losses.min(-1)
-        return (loss - best) / (before - best) + 0.05 * jnp.maximum(place - 15.0, 0.0)
 
-    def log_lr(self, constants: Any, learned: bool) -> Any:
-        """What the rule suggests, log10."""
-        needed, rise, last = jnp.moveaxis(jnp.asarray(self.logs), -1, 0)
-        factors = constants["log_factors"][self.family][:, :, None]
-        if not learned:
-            return (last[:, None, :]) + factors
-        weight = constants["weights"][self.family][:, None]
-        return (weight * needed + (1 - weight) * rise)[:, None, :] + factors
+def regret(curves: Curves, log_lr: Any) -> Any:
+    """Regret at log10 LRs (curves, schedules, budgets); beyond the grid it grows on, so that the descent finds back."""
+    place = (log_lr - curves.grid[:, None, None]) / np.log10(1.75)
+    inside = jnp.clip(place, 0.0, 15.0)
+    index = jnp.minimum(inside.astype(int), 14)[..., None]
+    low, high = (jnp.take_along_axis(jnp.asarray(curves.losses), i, -1)[..., 0] for i in (index, index + 1))
+    loss = low + (high - low) * (inside - index[..., 0])
+    before = curves.before[:, None, None]
+    loss = jnp.where(place < 0, before - (before - curves.losses[..., 0]) * 1.75 ** jnp.minimum(place, 0.0), loss)
+    best = curves.losses.min(-1)
+    return (loss - best) / (before - best) + 0.05 * jnp.maximum(place - 15.0, 0.0)
 
-    def fit(self, chosen: Any, learned: bool, steps: int) -> Any:
-        """The constants that lose least on the chosen curves."""
-        share = jnp.asarray(self.share * chosen * (self.learned == learned))[:, None, None]
-        share = share * jnp.array([1.0, QUARTER_SHARE]) / (share.sum() * 3 * (1 + QUARTER_SHARE))
-        constants = {"weights": jnp.full(3, 0.5), "log_factors": jnp.zeros((3, 3)) - jnp.array([[0.0], [0.5], [0.9]])}
-        optimizer = optax.adam(optax.cosine_decay_schedule(0.05, steps))
 
-        def loss(constants: Any) -> Any:
-            spread = ((constants["weights"] - constants["weights"].mean()) ** 2).sum()
-            return (self.regret(self.log_lr(constants, learned)) * share).sum() + 0.01 * spread
+def falling(free: Any) -> Any:
+    """The constants of a rule that never suggests more for a longer training, from ones that are free.
 
-        @jax.jit
-        def run(constants: Any) -> Any:
-            def update(state: Any, _: Any) -> Any:
-                constants, memory = state
-                change, memory = optimizer.update(jax.grad(loss)(constants), memory)
-                return (optax.apply_updates(constants, change), memory), None
+    The budget is the last input; its slope, and in each unit its weight times the unit's size, are held below zero.
+    """
+    weights = free["weights"].at[-1].set(-3 * free["sizes"] * jnp.abs(free["weights"][-1]))
+    return free | {"weights": weights, "slopes": free["slopes"].at[-1].set(-jnp.abs(free["slopes"][-1]))}
 
-            return jax.lax.scan(update, (constants, optimizer.init(constants)), None, length=steps)[0][0]
 
-        return run(constants)
+def log_lr(curves: Curves, x: Any, constants: Any) -> Any:
+    """What the rule suggests, log10, (curves, schedules, budgets)."""
+    bends = jnp.tanh(x @ constants["weights"] + (curves.family @ constants["biases"])[:, None])
+    shape = x @ constants["slopes"] + bends @ constants["sizes"]
+    suggested = curves.rise[:, None, None] + shape[:, None, :] + (curves.family @ constants["offsets"])[:, :, None]
+    return jnp.minimum(suggested, curves.last[:, None, None])
+
+
+def fit(curves: Curves, x: Any, chosen: Any, steps: int, starts: int) -> tuple[Any, Any]:
+    """For each row of ``chosen`` (which curves), the constants that lose least on them, and what they suggest."""
+    optimizer = optax.adam(optax.cosine_decay_schedule(0.03, steps))
+    width = x.shape[-1]
+
+    def one(mask: Any, key: Any) -> Any:
+        share = (mask * curves.share)[:, None, None] * jnp.array([1.0, QUARTER_SHARE])
+        share = share / share.sum() / len(SCHEDULES)
+
+        def loss(free: Any) -> Any:
+            lost = regret(curves, log_lr(curves, x, falling(free)))
+            squares = sum((free[name] ** 2).sum() for name in ("weights", "biases", "slopes", "sizes"))
+            return ((lost + ABOVE * jax.nn.sigmoid((lost - 0.2) / 0.04)) * share).sum() + DECAY * squares
+
+        def update(state: Any, _: Any) -> Any:
+            free, memory = state
+            change, memory = optimizer.update(jax.grad(loss)(free), memory)
+            return (optax.apply_updates(free, change), memory), None
+
+        weights, biases = jax.random.split(key)
+        scale = 1 / np.sqrt(width + len(FAMILIES))
+        start = {
+            "weights": scale * jax.random.normal(weights, (width, UNITS)),
+            "biases": scale * jax.random.normal(biases, (len(FAMILIES), UNITS)),
+            "slopes": jnp.zeros(width),
+            "sizes": jnp.zeros(UNITS),
+            "offsets": jnp.full((len(FAMILIES), len(SCHEDULES)), -0.7),
+        }
+        free = jax.lax.scan(update, (start, optimizer.init(start)), None, length=steps)[0][0]
+        return falling(free), loss(free)
+
+    def best(mask: Any) -> Any:
+        found, losses = jax.lax.map(lambda key: one(mask, key), jax.random.split(jax.random.key(0), starts))
+        constants = jax.tree.map(lambda leaf: leaf[losses.argmin()], found)
+        return constants, log_lr(curves, x, constants)
+
+    return jax.jit(lambda masks: jax.lax.map(best, masks))(jnp.asarray(chosen, jnp.float32))
+
+
+def print_constants(constants: Any, read: Any, mean: Any, spread: Any) -> None:
+    """As they stand in rule.py: for inputs that are not standardised."""
+    weights = constants["weights"] / spread[:, None]
+    slopes = constants["slopes"] / spread
+    biases = constants["biases"] - mean @ weights
+    offsets = constants["offsets"] - mean @ slopes
+
+    def row(values: Any) -> str:
+        return f"({', '.join(f'{value:.3g}' for value in (np.round(values, 3) + 0.0).tolist())})"
+
+    print(f"LOWEST = {row(read.min((0, 1)))}\nHIGHEST = {row(read.max((0, 1)))}\nUSUAL = {row(mean[:-1])}")
+    print(f"SLOPES = {row(slopes)}\nSIZES = {row(constants['sizes'])}\nWEIGHTS = (")
+    print("".join(f"    {row(unit)},\n" for unit in weights.T) + ")\nBIASES = {")
+    print("".join(f'    "{name}": {row(values)},\n' for name, values in zip(FAMILIES, biases, strict=True)) + "}")
+    print("OFFSETS = {")
+    for name, values in zip(FAMILIES, offsets, strict=True):
+        print(f'    "{name}": {dict(zip(SCHEDULES, np.round(values, 2).tolist(), strict=True))},')
+    print("}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="three tasks, few steps, none left out")
+    parser.add_argument("--quick", action="store_true", help="three tasks, few steps")
     parser.add_argument("--limit", action="store_true", help="fit the held-out tasks themselves: a limit, not for use")
     arguments = parser.parse_args()
-    quick, steps = arguments.quick, 20 if arguments.quick else 500
-    curves = Curves(arguments.limit, quick)
-    everything = np.ones(len(curves.task))
-    fitted = np.zeros((len(curves.task), len(SCHEDULES)))
-    for learned in (True, False):
-        constants = curves.fit(everything, learned, steps)
-        inside = curves.learned == learned
-        fitted[inside] = np.asarray(curves.regret(curves.log_lr(constants, learned)))[inside, :, 0]
-        for index, name in enumerate(FAMILIES):
-            factors = 10 ** np.asarray(constants["log_factors"])[index]
-            weight = f"weight {float(constants['weights'][index]):.2f}, factors" if learned else "divisors"
-            print(f"{name:8} {weight} {np.round(factors if learned else 1 / factors, 1)}")
-    exponential = curves.share == 1.0
-    means = dict(zip(SCHEDULES, fitted[exponential].mean(0).round(3).tolist(), strict=True))
-    print(f"mean regret on these very curves, exponential ramps: {means}")
+    curves = read(arguments.limit, arguments.quick)
+    mean, spread = curves.x.mean((0, 1)), curves.x.std((0, 1))
+    x = (curves.x - mean) / spread
+    steps = 20 if arguments.quick else 400
+    everything = np.ones((1, len(x)))
+    constants, suggested = fit(curves, x, everything, steps, STARTS)
+    print_constants(jax.tree.map(lambda leaf: np.asarray(leaf[0]), constants), curves.x[..., :-1], mean, spread)
+    print_regret("on these very tasks", curves, regret(curves, suggested[0]))
     if arguments.limit:
         return
-    for task in [] if quick else sorted(set(curves.task)):
-        left_out = curves.task == task
-        regrets = []
-        for learned in (True, False):
-            inside = left_out & (curves.learned == learned)
-            constants = curves.fit(~left_out, learned, steps)
-            regrets += np.asarray(curves.regret(curves.log_lr(constants, learned)))[inside, :, 0].ravel().tolist()
-        print(f"{task:32} left out: mean regret {np.mean(regrets):.3f}")
-    model = LogisticRegression(max_iter=1000)
-    model.fit(np.repeat(curves.confidence, 3, 0), curves.good.ravel(), sample_weight=np.repeat(curves.share, 3))
-    print("confidence: clarity, gain, Lion, constant", np.round([*model.coef_[0], model.intercept_[0]], 2))
+    tasks = sorted(set(curves.task))
+    place = np.array([tasks.index(task) for task in curves.task])
+    suggested = fit(curves, x, [curves.task != task for task in tasks], steps, 2)[1]
+    left_out = np.asarray(regret(curves, suggested[place, np.arange(len(place))]))
+    print_regret("with the task left out", curves, left_out)
+    for task in tasks:
+        print(f"{task:46} left out: mean regret {left_out[curves.task == task, :, 0].mean():.3f}")
+    print_confidence(curves, left_out[..., 0])
+
+
+def print_regret(title: str, curves: Curves, values: Any) -> None:
+    """Mean regret and share above 0.2 at the full budget by row."""
+    for length in LENGTHS:
+        of_row = np.asarray(values)[curves.row == f"exponential {length}", :, 0]
+        print(f"{title}, {length}: mean regret {of_row.mean(0).round(4)}, above 0.2 {(of_row > 0.2).mean(0).round(3)}")
+
+
+def print_confidence(curves: Curves, left_out: Any) -> None:
+    """The regression of confidence.py, and how often what it is sure of came true, fitted on other tasks."""
+    good = left_out < 0.05
+    times = good.shape[1]
+
+    def fitted(chosen: Any) -> Any:
+        model = LogisticRegression(max_iter=1000)
+        weights = np.repeat(curves.share[chosen], times)
+        return model.fit(np.repeat(curves.evidence[chosen], times, 0), good[chosen].ravel(), sample_weight=weights)
+
+    model = fitted(np.ones(len(good), bool))
+    print("confidence:", np.round([*model.coef_[0], model.intercept_[0]], 2))
+    group = np.unique(curves.task, return_inverse=True)[1] % 9
+    sure = np.zeros(len(good))
+    for number in sorted(set(group)):
+        inside = group == number
+        sure[inside] = fitted(~inside).predict_proba(curves.evidence[inside])[:, 1] if (~inside).any() else 0.5
+    inside = np.char.startswith(curves.row, "exponential")
+    for low, high in ((0.0, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 0.85), (0.85, 0.9), (0.9, 1.0)):
+        of_bin = inside & (sure > low) & (sure <= high)
+        if of_bin.any():
+            print(
+                f"{low:.2f} to {high:.2f}: {of_bin.sum() / inside.sum():.2f} of the curves, {good[of_bin].mean():.2f}"
+            )
 
 
 if __name__ == "__main__":

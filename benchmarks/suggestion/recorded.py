@@ -19,6 +19,9 @@ CLASSES = {"sgd": "SGD", "momentum": "SGD", "clipped": "SGD", "adam": "Adam", "a
 }
 """The optimizers, each with the class name that its framework would give it."""
 
+MOMENTUM = {"sgd": False, "momentum": True, "clipped": True}
+"""Of those that are SGD, whether they have momentum."""
+
 SCHEDULES = ("constant", "cyclic", "one_cycle")
 BUDGETS = ("full", "quarter")
 LENGTHS = (100, 300, 1000)
@@ -138,8 +141,9 @@ class Pair:
                 ramp = {"exponential": clr_core.exponential_ramp, "linear": clr_core.linear_ramp}[mode]
                 lrs = ramp(start, end, length).values(length)
                 losses, accuracies = self[f"{name}/loss"] * self["before"].mean(), self[f"{name}/accuracy"] / BATCH
+                labels: Any = {"optimizer": CLASSES[self.optimizer], "momentum": MOMENTUM.get(self.optimizer)}
                 result[mode, length] = [
-                    clr_core.LRCurve(lrs, loss, accuracy if accuracy.any() else None, optimizer=CLASSES[self.optimizer])
+                    clr_core.LRCurve(lrs, loss, accuracy if accuracy.any() else None, **labels)
                     for loss, accuracy in zip(losses, accuracies, strict=True)
                 ]
         return result

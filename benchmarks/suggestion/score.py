@@ -22,6 +22,8 @@ import peers
 from recorded import LENGTHS, MODES, SCHEDULES, Pair, pairs
 
 import clr_core
+from clr_core.bounds.landmarks import Landmarks, read_landmarks
+from clr_core.bounds.suggest import bounds_of
 
 OURS, OURS_OF_SEEDS = "clr", "clr, 3 seeds"
 RESULTS = Path(__file__).parent / "results.csv"
@@ -29,19 +31,20 @@ RESULTS = Path(__file__).parent / "results.csv"
 
 def stopped(curve: clr_core.LRCurve, mode: str) -> clr_core.LRCurve:
     """The curve as our range test would have recorded it: it stops once the loss has taken off."""
-    test = clr_core.RangeTest(curve.lrs[0], curve.lrs[-1], len(curve), mode=mode, optimizer=curve.optimizer)
+    labels: Any = {"optimizer": curve.optimizer, "momentum": curve.momentum}
+    test = clr_core.RangeTest(curve.lrs[0], curve.lrs[-1], len(curve), mode=mode, **labels)
     for index, loss in enumerate(curve.losses):
         if not test.done:
             test.record(loss, None if curve.metrics is None else curve.metrics[index])
     return test.curve
 
 
-def suggestion(what: Any, *, schedule: str, total_steps: int) -> clr_core.Bounds | clr_core.Undetermined:
-    """The bounds, or why there are none."""
+def reading(curve: clr_core.LRCurve) -> Landmarks | None:
+    """The landmarks of a curve, read once for all schedules and budgets; None where it is refused."""
     try:
-        return clr_core.suggest_bounds(what, schedule=schedule, total_steps=total_steps)
-    except clr_core.Undetermined as refusal:
-        return refusal
+        return read_landmarks(curve)
+    except clr_core.Undetermined:
+        return None
 
 
 def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]]:
@@ -51,13 +54,15 @@ def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]
         for (mode, length), curves in pair.curves.items():
             theirs = [{name: rule(c.lrs, c.losses) for name, rule in peers.RULES.items()} for c in curves]
             ours = [stopped(curve, mode) for curve in curves]
+            readings = [reading(curve) for curve in ours]
+            known = [marks for marks in readings if marks is not None]
             for schedule in SCHEDULES:
                 for budget in budgets:
                     truth = pair.truth(schedule, budget)
-                    suggest = partial(suggestion, schedule=schedule, total_steps=pair.total_steps(budget))
-                    together = suggest(ours)
-                    for seed, curve in enumerate(ours):
-                        found = suggest(curve)
+                    suggest = partial(bounds_of, schedule=schedule, total_steps=pair.total_steps(budget))
+                    together = suggest(ours, known) if 2 * len(known) > len(ours) else None
+                    for seed, (curve, marks) in enumerate(zip(ours, readings, strict=True)):
+                        found = None if marks is None else suggest([curve], [marks])
                         answers = {OURS: found, OURS_OF_SEEDS: together, **theirs[seed]}
                         for rule, answer in answers.items():
                             lr = getattr(answer, "max_lr", None) if rule in (OURS, OURS_OF_SEEDS) else answer

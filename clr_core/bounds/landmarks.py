@@ -5,22 +5,27 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
 from clr_core.bounds.smoothing import SMOOTHING_DECADES, fit_lines, smooth
 from clr_core.range_test.curve import LRCurve
+from clr_core.range_test.divergence import points_until_divergence
 
 FEWEST_POINTS = 10
 """Fewer updates than this say nothing about where a fall ends."""
 
-CLEAR_FALL = 5.0
-"""A fall must be this many standard errors of the smoothed loss; noise alone reaches about four."""
+CLEAR_FALL, ANY_FALL = 5.0, 0.3
+"""In standard errors of the smoothed loss. Noise alone dips by about four, so where the loss never takes off a fall
+must be clearer than that; where it does, the LR at which it does is evidence too, and any dip will do."""
 
 SMALL_FALL, SMALL_GAIN, INVISIBLE_FALL = 10.0, 0.2, 1.5
 """A fall of fewer than 10 standard deviations of one loss while the accuracy gained less than 0.2 is no
 learning yet; without accuracies only one below 1.5 is known to be none."""
+
+FIRST_BEST = 3
+"""A loss that is lowest before this update is noise or rises from there: what counts is the lowest after the opening."""
 
 
 class Undetermined(ValueError):
@@ -39,15 +44,29 @@ class Undetermined(ValueError):
 
 
 @dataclass(frozen=True)
+class Accuracy:
+    """What Smith reads from the accuracies of a range test (2015, section 3.3).
+
+    Attributes:
+        gain: What the smoothed accuracy gained at its best over the low end, 0 to 1 in all.
+        rise_lr: LR at which a tenth of that was gained: his base_lr, where the accuracy starts to rise.
+        slow_lr: LR at which nine tenths were: his max_lr, where it slows, goes ragged or falls.
+    """
+
+    gain: float
+    rise_lr: float
+    slow_lr: float
+
+
+@dataclass(frozen=True)
 class Landmarks:
     """The evidence in one curve; LRs in its own units, losses of the smoothed curve.
 
     Attributes:
-        points: Updates with a finite loss.
+        points: Updates until the loss had taken off, or was not finite.
         start_loss: Loss at the low end.
         best_loss: Lowest smoothed loss.
         noise: Standard deviation of one loss about the smoothed curve.
-        accuracy_gain: What the smoothed accuracy gained at its best, 0 to 1; None where none was recorded.
         fall_start_lr: LR at which a tenth of the fall is done.
         fall_start_seen: Whether the loss was still before that at the first LR of the test.
         steepest_lr: LR at which the loss falls fastest per decade.
@@ -55,15 +74,16 @@ class Landmarks:
         fall_end_lr: LR at which nine tenths of the fall are done.
         best_lr: LR of the lowest loss.
         rise_lr: LR after it at which a tenth of the fall is lost again: the onset of divergence.
+        rise_sum: Sum of the LRs of all updates until then.
         rise_seen: Whether that happened; if not, ``rise_lr`` is the last LR of the test.
-        last_lr: LR of the last finite loss; where the test was stopped, the loss had taken off by then.
+        last_lr: LR of the last of these points.
+        accuracy: What the accuracies say; None where none were recorded.
     """
 
     points: int
     start_loss: float
     best_loss: float
     noise: float
-    accuracy_gain: float | None
     fall_start_lr: float
     fall_start_seen: bool
     steepest_lr: float
@@ -71,8 +91,10 @@ class Landmarks:
     fall_end_lr: float
     best_lr: float
     rise_lr: float
+    rise_sum: float
     rise_seen: bool
     last_lr: float
+    accuracy: Accuracy | None
 
     @property
     def clarity(self) -> float:
@@ -82,9 +104,9 @@ class Landmarks:
     @property
     def learned(self) -> bool:
         """Whether the fall is one from which bounds can be read; if not, it is a dip before the real one."""
-        if self.accuracy_gain is None:
+        if self.accuracy is None:
             return self.clarity >= INVISIBLE_FALL
-        return self.clarity >= SMALL_FALL or self.accuracy_gain >= SMALL_GAIN
+        return self.clarity >= SMALL_FALL or self.accuracy.gain >= SMALL_GAIN
 
 
 def read_landmarks(curve: LRCurve) -> Landmarks:
@@ -96,53 +118,73 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     count = curve.finite_points
     if count < FEWEST_POINTS:
         raise _too_few(curve, count)
-    lrs, raw = curve.lrs[:count], curve.losses[:count]
-    losses = without_spikes(raw)
+    # A test that went on after the loss had taken off is read as if it had not.
+    losses = without_spikes(curve.losses[:count])
+    count = points_until_divergence(curve.lrs[:count], losses)
+    lrs, raw, losses = curve.lrs[:count], curve.losses[:count], losses[:count]
     opening = _opening(lrs)
     start: float = _median(losses[:opening])
     # A loss further above the start than it ever fell below says no more than that it diverged, and
     # its height would reach back into the smoothed curve.
-    ceiling = 2 * start - min(losses)
+    lowest = min(losses)
+    ceiling = 2 * start - lowest
     smoothed, slopes = fit_lines(lrs, [min(loss, ceiling) for loss in losses], SMOOTHING_DECADES)
+    # A line through a flat stretch and the take-off after it runs below both.
+    smoothed = [max(loss, lowest) for loss in smoothed]
     best = min(range(count), key=smoothed.__getitem__)
+    if best < FIRST_BEST:
+        best = min(range(min(opening, count - 1), count), key=smoothed.__getitem__)
     fall = start - smoothed[best]
-    noise = _noise(raw[: best + 2])
+    # Until the best point a loss is not yet blown up; half of the points are enough to know the noise by.
+    noise = _noise(raw[: max(best + 2, count // 2)])
     # The kernel averages about 4 * SMOOTHING_DECADES worth of points.
     averaged = 4 * SMOOTHING_DECADES * count / max(math.log10(lrs[-1] / lrs[0]), SMOOTHING_DECADES)
-    clear = max(CLEAR_FALL * noise / math.sqrt(max(averaged, 1.0)), 1e-9 * abs(start))
-    if fall <= clear or best < 3:
-        raise _no_fall(lrs, losses, start, noise, blown_up=count < len(curve))
+    standard_error = noise / math.sqrt(max(averaged, 1.0))
+    blown_up = count < len(curve) or curve.stop_reason == "diverged"
+    takes_off = blown_up or max(losses) - start > max(CLEAR_FALL * noise, 1e-9 * abs(start))
+    if fall <= max((ANY_FALL if takes_off else CLEAR_FALL) * standard_error, 1e-9 * abs(start)):
+        raise _no_fall(lrs, losses, start, noise, takes_off=takes_off, early=curve.finite_points // 5)
     # Looking back from the best point, so that noise on the way down is not taken for the fall.
     fall_start = _crossing(lrs, smoothed, start - 0.1 * fall, range(best, -1, -1))
     fall_end = _crossing(lrs, smoothed, start - 0.9 * fall, range(best, -1, -1))
     half = _crossing(lrs, smoothed, start - 0.5 * fall, range(best, -1, -1))
     rise = _crossing(lrs, smoothed, smoothed[best] + 0.1 * fall, range(best, count))
+    rise_seen = rise is not None or count < len(curve)
+    rise = lrs[-1] if rise is None else rise
     return Landmarks(
         points=count,
         start_loss=start,
         best_loss=smoothed[best],
         noise=noise,
-        accuracy_gain=_accuracy_gain(lrs, curve.metrics, opening),
         fall_start_lr=lrs[0] if fall_start is None else fall_start,
         fall_start_seen=fall_start is not None and fall_start > lrs[0],
         steepest_lr=lrs[min(range(best + 1), key=slopes.__getitem__)],
         half_fall_sum=_sum_until(lrs, lrs[0] if half is None else half),
         fall_end_lr=lrs[best] if fall_end is None else fall_end,
         best_lr=lrs[best],
-        rise_lr=lrs[-1] if rise is None else rise,
-        rise_seen=rise is not None or count < len(curve),
+        rise_lr=rise,
+        rise_sum=_sum_until(lrs, rise),
+        rise_seen=rise_seen,
         last_lr=lrs[-1],
+        accuracy=_accuracy(lrs, curve.metrics, opening),
     )
 
 
 def combine(readings: Sequence[Landmarks]) -> Landmarks:
-    """The median of each landmark; a yes or no by majority."""
-    values: dict[str, list[Any]] = {
-        item.name: [getattr(reading, item.name) for reading in readings] for item in fields(Landmarks)
+    """The median of each landmark; a yes or no by majority; what one curve lacks, the accuracy, is lacking."""
+    accuracies = [reading.accuracy for reading in readings if reading.accuracy is not None]
+    return replace(_medians(readings), accuracy=_medians(accuracies) if len(accuracies) == len(readings) else None)
+
+
+def _medians(records: Sequence[Any]) -> Any:
+    """A record of the median of each field."""
+    first = records[0]
+    medians = {
+        item.name: _median([getattr(record, item.name) for record in records])
+        for item in fields(first)
+        if item.name != "accuracy"
     }
-    # A landmark that one curve lacks, the accuracy, is lacking.
-    combined: dict[str, Any] = {name: None if None in column else _median(column) for name, column in values.items()}
-    return Landmarks(**combined)
+    return replace(first, **medians)
 
 
 def without_spikes(losses: Sequence[float]) -> list[float]:
@@ -162,13 +204,19 @@ def _opening(lrs: Sequence[float]) -> int:
     return max(3, bisect_right(lrs, end * (1 + 1e-9)))
 
 
-def _accuracy_gain(lrs: Sequence[float], accuracies: Sequence[float] | None, opening: int) -> float | None:
+def _accuracy(lrs: Sequence[float], metrics: Sequence[float] | None, opening: int) -> Accuracy | None:
     """None too for a figure that is no accuracy: outside of 0 to 1, or 0 to 100 where it is in per cent."""
-    known = None if accuracies is None else accuracies[: len(lrs)]
+    known = None if metrics is None else metrics[: len(lrs)]
     if not known or not all(0.0 <= accuracy <= 100.0 for accuracy in known):
         return None
     unit = 100.0 if max(known) > 1.0 else 1.0
-    return (max(smooth(lrs, known)) - sum(known[:opening]) / opening) / unit
+    errors = [-value / unit for value in smooth(lrs, known)]
+    best = min(range(len(errors)), key=errors.__getitem__)
+    start = -sum(known[:opening]) / opening / unit
+    gain = start - errors[best]
+    # As the loss is read, looking back from the best point.
+    rise, slow = (_crossing(lrs, errors, start - share * gain, range(best, -1, -1)) for share in (0.1, 0.9))
+    return Accuracy(gain, lrs[0] if rise is None else rise, lrs[best] if slow is None else slow)
 
 
 def _sum_until(lrs: Sequence[float], end: float) -> float:
@@ -210,23 +258,21 @@ def _too_few(curve: LRCurve, count: int) -> Undetermined:
 
 
 def _no_fall(
-    lrs: Sequence[float], losses: Sequence[float], start: float, noise: float, *, blown_up: bool
+    lrs: Sequence[float], losses: Sequence[float], start: float, noise: float, *, takes_off: bool, early: int
 ) -> Undetermined:
-    rises = max(losses) - start > max(CLEAR_FALL * noise, 1e-9 * abs(start))
-    if not rises and not blown_up:
+    if not takes_off:
         return Undetermined(
             "flat",
             f"The loss stayed at {start:.4g} from lr {lrs[0]:.3g} to {lrs[-1]:.3g}: "
             "raise end_lr, or check that the model trains at all.",
         )
     first_rise = next((i for i, loss in enumerate(losses) if loss - start > CLEAR_FALL * noise), len(losses))
-    if first_rise < len(losses) // 5:
+    if first_rise < early:
         return Undetermined(
             "diverged_at_once",
             f"The loss rose from the beginning, at lr {lrs[0]:.3g}: lower start_lr.",
         )
     return Undetermined(
         "never_falls",
-        f"The loss never fell clearly below {start:.4g} before it took off: "
-        "test with more steps, or average several seeds.",
+        f"The loss never fell below {start:.4g} before it took off: test with more steps, or average several seeds.",
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clr_core._text_chart import TextChart, decade_ticks
 from clr_core.bounds.landmarks import Landmarks, without_spikes
+from clr_core.bounds.rule import TYPICAL_STEPS, effects, families_of, max_lr_of
 from clr_core.bounds.smoothing import smooth
-from clr_core.bounds.suggest import MOST_STEPS, TYPICAL_STEPS, UNKNOWN, rule_for
 
 if TYPE_CHECKING:
     from clr_core.bounds.suggest import Bounds
@@ -75,51 +75,42 @@ def _seen(marks: Landmarks) -> Iterator[str]:
         yield f"It was rising again at lr {marks.rise_lr:.3g}."
     else:
         yield f"It had not risen again at lr {marks.rise_lr:.3g}, where the test ended."
-    if marks.accuracy_gain is not None:
-        yield f"The accuracy gained {marks.accuracy_gain:.2f} at its best."
+    if marks.accuracy is not None:
+        yield (
+            f"The accuracy gained {marks.accuracy.gain:.2f} at its best: a tenth of that by lr "
+            f"{marks.accuracy.rise_lr:.3g}, nine tenths by lr {marks.accuracy.slow_lr:.3g}, which Smith would take for base_lr and max_lr."
+        )
 
 
 def _origin(bounds: Bounds) -> Iterator[str]:
     """The rule for max_lr and base_lr, with its numbers."""
-    marks, optimizer, schedule = bounds.evidence, bounds.curves[0].optimizer, bounds.schedule
-    rule = rule_for(optimizer)
+    marks, curve, schedule = bounds.evidence, bounds.curves[0], bounds.schedule
+    families = families_of(curve)
     several = len(bounds.curves) > 1
     if several:
         yield "Each test gives a max_lr of its own; max_lr is their geometric mean. Of the medians above:"
-    if marks.learned:
-        needed, rise = marks.half_fall_sum / bounds.total_steps, marks.rise_lr
-        between, factor = rule.between(needed, rise), rule.factors[schedule]
-        yield (
-            f"Half of the fall took a sum of LRs of {marks.half_fall_sum:.3g}; spread over "
-            f"{bounds.total_steps:,} updates that is lr {needed:.3g}: a training at that LR would get so far "
-            "only at its end."
-        )
-        yield (
-            f"The loss rose at lr {rise:.3g}, which is too much."
-            if marks.rise_seen
-            else (f"The loss never rose, so the last lr, {rise:.3g}, stands for the one that is too much.")
-        )
-        result = "" if several else f", that is max_lr = {factor * between:.3g}"
-        yield (
-            f"Between them, with weights {rule.weight:.2g} and {1 - rule.weight:.2g}, lies lr {between:.3g}; "
-            f"{'this is multiplied by' if several else 'times'} {factor:.3g}, the factor for {NAMES[schedule]} "
-            f"with {_family(optimizer)}{result}."
-        )
-        if not several and factor * between > marks.last_lr:
-            yield f"That is beyond the test, so max_lr is the last lr of the test, {marks.last_lr:.3g}."
-    else:
-        yield (
-            "The loss only dipped before it took off. Nothing was learned from which the LR that the training "
-            f"needs could be read, so {'the max_lr of a test' if several else 'max_lr'} is the last lr, "
-            f"{marks.last_lr:.3g}, divided by {rule.divisors[schedule]:.3g} for {NAMES[schedule]} "
-            f"with {_family(optimizer)}."
-        )
+    yield (
+        f"The loss rose at lr {marks.rise_lr:.3g}, which is too much."
+        if marks.rise_seen
+        else f"The loss never rose, so the last lr, {marks.rise_lr:.3g}, stands for the one that is too much."
+    )
+    max_lr = max_lr_of(marks, families, schedule, bounds.total_steps)
+    optimizer = curve.optimizer if families else "an optimizer that is not known"
+    yield (
+        f"For {NAMES[schedule]} over {bounds.total_steps:,} updates with {optimizer}, a rule fitted to trainings that "
+        f"were run to the end takes {max_lr / marks.rise_lr:.3g} times that, {max_lr:.3g}."
+    )
+    counted = [
+        f"{name} ({'raises' if factor > 1 else 'lowers'} it {max(factor, 1 / factor):.2g} times)"
+        for name, factor in effects(marks, families, bounds.total_steps).items()
+        if not 0.8 < factor < 1.25
+    ]
+    if counted:
+        yield f"What tells this curve from a usual one: {'; '.join(counted)}."
+    if max_lr == marks.last_lr:
+        yield "That is the last lr of the test; beyond it nothing is known."
     ratio = bounds.max_lr / bounds.base_lr
     yield "base_lr is max_lr itself." if ratio < 1 + 1e-9 else f"base_lr is max_lr divided by {ratio:.3g}."
-
-
-def _family(optimizer: str | None) -> str:
-    return "an optimizer that is not known" if optimizer is None or rule_for(optimizer) is UNKNOWN else optimizer
 
 
 def _next(bounds: Bounds) -> Iterator[str]:
@@ -140,8 +131,6 @@ def _next(bounds: Bounds) -> Iterator[str]:
             f"{steps} updates is what stands where no number is given: if your training has more or fewer, "
             "say so with total_steps (--total-steps of clr suggest)."
         )
-    elif steps == MOST_STEPS:
-        yield f"A training of more than {steps:,} updates counts as one of {steps:,}: try a lower max_lr too."
 
 
 class Picture(NamedTuple):

@@ -17,7 +17,7 @@ def add_parser(commands: Any) -> None:
         "suggest",
         help="bounds from a recorded range test",
         description="Read a range test from CSV (columns lr or learning_rate, loss; optionally an accuracy, "
-        "optimizer, stop_reason) and suggest bounds with the evidence for them.",
+        "optimizer, momentum, stop_reason) and suggest bounds with the evidence for them.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE.csv", help="one range test, or several with other seeds")
     parser.add_argument(
@@ -30,6 +30,11 @@ def add_parser(commands: Any) -> None:
         "--total-steps", type=int, metavar="N", help="updates of the training to come (500 where it is not said)"
     )
     parser.add_argument("--optimizer", metavar="NAME", help="SGD, AdamW, ...: where the file does not say")
+    parser.add_argument(
+        "--momentum",
+        action=argparse.BooleanOptionalAction,
+        help="SGD with or without momentum: where the file does not say",
+    )
     parser.add_argument("--json", action="store_true", help="print the result's fields as one JSON object")
     parser.add_argument("--plot", metavar="OUT.png", help="write the picture too (.png or .svg)")
     parser.set_defaults(run=run)
@@ -40,6 +45,8 @@ def run(arguments: argparse.Namespace) -> None:
     curves = [LRCurve.from_csv(path) for path in arguments.files]
     if arguments.optimizer is not None:
         curves = [replace(curve, optimizer=arguments.optimizer) for curve in curves]
+    if arguments.momentum is not None:
+        curves = [replace(curve, momentum=arguments.momentum) for curve in curves]
     bounds = suggest_bounds(curves, schedule=arguments.schedule, total_steps=arguments.total_steps)
     if arguments.plot:
         bounds.plot(arguments.plot)

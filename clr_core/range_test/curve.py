@@ -23,6 +23,7 @@ _METRIC_COLUMNS = (
     "categorical_accuracy",
     "sparse_categorical_accuracy",
 )
+_TRUTHS = {"true": True, "false": False, "": None}
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class LRCurve:
         metrics: A figure that is better when higher, accuracy as a rule, or None.
         optimizer: The optimizer's class name as its framework spells it ("SGD", "AdamW"), where known;
             the best bounds depend on it.
+        momentum: Whether an optimizer that is SGD has momentum (True) or not (False), where known; None for
+            any other. The best bounds depend on it too.
         stop_reason: ``"completed"``, ``"diverged"``, ``"non_finite"``, ``"interrupted"`` or None.
 
     Raises:
@@ -52,6 +55,7 @@ class LRCurve:
     losses: tuple[float, ...]
     metrics: tuple[float, ...] | None = None
     optimizer: str | None = field(default=None, kw_only=True)
+    momentum: bool | None = field(default=None, kw_only=True)
     stop_reason: str | None = field(default=None, kw_only=True)
 
     def __init__(
@@ -61,6 +65,7 @@ class LRCurve:
         metrics: Iterable[float] | None = None,
         *,
         optimizer: str | None = None,
+        momentum: bool | None = None,
         stop_reason: str | None = None,
     ) -> None:
         stored: dict[str, Any] = {
@@ -68,6 +73,7 @@ class LRCurve:
             "losses": _floats("losses", losses),
             "metrics": None if metrics is None else _floats("metrics", metrics),
             "optimizer": optimizer,
+            "momentum": momentum,
             "stop_reason": stop_reason,
         }
         for name, value in stored.items():
@@ -84,6 +90,8 @@ class LRCurve:
             before = lr
         if optimizer is not None and not isinstance(optimizer, str):
             raise TypeError(f"optimizer must be a str or None, got optimizer={optimizer!r}")
+        if momentum is not None and not isinstance(momentum, bool):
+            raise TypeError(f"momentum must be a bool or None, got momentum={momentum!r}")
         if stop_reason is not None:
             check.choice("stop_reason", stop_reason, STOP_REASONS)
 
@@ -94,7 +102,7 @@ class LRCurve:
         parts = [f"{len(self)} points"]
         if self.lrs:
             parts.append(f"lr {self.lrs[0]:.4g} to {self.lrs[-1]:.4g}")
-        for name in ("optimizer", "stop_reason"):
+        for name in ("optimizer", "momentum", "stop_reason"):
             if getattr(self, name) is not None:
                 parts.append(f"{name}={getattr(self, name)!r}")
         if self.metrics is not None:
@@ -110,7 +118,7 @@ class LRCurve:
         return next((i for i, loss in enumerate(self.losses) if not abs(loss) < 1e100), len(self))
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a header and a line a point: ``lr,loss`` and, where known, accuracy, optimizer, stop_reason.
+        """Write a header and a line a point: ``lr,loss`` and, where known, accuracy, optimizer, momentum, stop_reason.
 
         Every float is written so that ``from_csv`` reads the same one back.
         """
@@ -122,9 +130,9 @@ class LRCurve:
         }
         if self.metrics is not None:
             columns["accuracy"] = map(repr, self.metrics)
-        for name in ("optimizer", "stop_reason"):
-            if getattr(self, name) is not None:
-                columns[name] = [getattr(self, name)] * len(self)
+        momentum = None if self.momentum is None else str(self.momentum).lower()
+        labels = {"optimizer": self.optimizer, "momentum": momentum, "stop_reason": self.stop_reason}
+        columns |= {name: [label] * len(self) for name, label in labels.items() if label is not None}
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
@@ -136,7 +144,8 @@ class LRCurve:
 
         Columns are found by name, upper or lower case: ``lr`` or ``learning_rate``, ``loss``, and
         optionally an accuracy (``accuracy``, ``acc``, ``val_accuracy``, ``val_acc`` or one of Keras's
-        names), ``optimizer`` and ``stop_reason``. Other columns are left alone.
+        names), ``optimizer``, ``momentum`` (true or false, upper or lower case, or empty) and ``stop_reason``.
+        Other columns are left alone.
 
         Raises:
             OSError: The file cannot be read.
@@ -162,6 +171,7 @@ class LRCurve:
                 table.losses,
                 table.metrics,
                 optimizer=table.labels.get("optimizer"),
+                momentum=table.momentum,
                 stop_reason=table.labels.get("stop_reason"),
             )
         except ValueError as error:
@@ -174,7 +184,7 @@ class LRCurve:
         fields: dict[str, Any] = {"lrs": self.lrs, "losses": [_json_float(x) for x in self.losses]}
         if self.metrics is not None:
             fields["metrics"] = [_json_float(x) for x in self.metrics]
-        fields |= {"optimizer": self.optimizer, "stop_reason": self.stop_reason}
+        fields |= {"optimizer": self.optimizer, "momentum": self.momentum, "stop_reason": self.stop_reason}
         with open(path, "w", encoding="utf-8") as file:
             json.dump(fields, file)
 
@@ -196,6 +206,7 @@ class LRCurve:
                     map(float, fields["losses"]),
                     None if fields.get("metrics") is None else map(float, fields["metrics"]),
                     optimizer=fields.get("optimizer"),
+                    momentum=fields.get("momentum"),
                     stop_reason=fields.get("stop_reason"),
                 )
             except KeyError as error:
@@ -225,10 +236,12 @@ class _Table:
         self.loss = self._column(names, _LOSS_COLUMNS)
         self.metric = next((names.index(n) for n in _METRIC_COLUMNS if n in names), None)
         self.label_columns = {n: names.index(n) for n in ("optimizer", "stop_reason") if n in names}
+        self.momentum_column = names.index("momentum") if "momentum" in names else None
         self.lrs: list[float] = []
         self.losses: list[float] = []
         self.metrics: list[float] | None = None if self.metric is None else []
         self.labels: dict[str, str | None] = {}
+        self.momentum: bool | None = None
 
     def _column(self, names: list[str], wanted: tuple[str, ...]) -> int:
         for name in wanted:
@@ -249,12 +262,22 @@ class _Table:
         if self.metrics is not None and self.metric is not None:
             self.metrics.append(self._number("accuracy", row[self.metric], line))
         self.labels |= {name: row[index] or None for name, index in self.label_columns.items()}
+        if self.momentum_column is not None:
+            self.momentum = self._truth("momentum", row[self.momentum_column], line)
 
     def _number(self, name: str, text: str, line: int) -> float:
         try:
             return float(text)
         except ValueError:
             raise ValueError(f"{self.path}, line {line}: {name} must be a number, got {name}={text!r}") from None
+
+    def _truth(self, name: str, text: str, line: int) -> bool | None:
+        try:
+            return _TRUTHS[text.strip().lower()]
+        except KeyError:
+            raise ValueError(
+                f"{self.path}, line {line}: {name} must be true, false or empty, got {name}={text!r}"
+            ) from None
 
 
 def _floats(name: str, values: Iterable[float]) -> tuple[float, ...]:

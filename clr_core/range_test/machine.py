@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import math
-from bisect import insort
 from typing import Any
 
 from clr_core import _validation as check
 from clr_core.range_test.curve import STOP_REASONS, LRCurve
+from clr_core.range_test.divergence import RunningLoss
 from clr_core.schedules.baselines import exponential_ramp, linear_ramp
 
 _MODES = {"exponential": exponential_ramp, "linear": linear_ramp}
-
-_MEMORY = 0.2
-"""Decades of LR over which the running loss forgets; three updates of 100 over eight decades."""
-
-_UNJUDGED = 10
-"""Updates before the first verdict: too few to know the noise, or to read bounds from."""
-
 
 class RangeTest:
     """One short run while the LR rises, as a state machine: read ``lr``, train one update, ``record`` a loss.
@@ -38,6 +31,7 @@ class RangeTest:
         mode: ``"exponential"``: equal ratios; ``"linear"``: equal differences, Smith's own protocol.
         divergence: Factor in the rule above, > 0; None to never stop for a finite loss.
         optimizer: The optimizer's class name, for ``LRCurve.optimizer``.
+        momentum: Whether an optimizer that is SGD has momentum, for ``LRCurve.momentum``.
 
     Raises:
         TypeError: An argument is of the wrong kind.
@@ -66,6 +60,7 @@ class RangeTest:
         mode: str = "exponential",
         divergence: float | None = 1.0,
         optimizer: str | None = None,
+        momentum: bool | None = None,
     ) -> None:
         start_lr = check.real("start_lr", start_lr, above=0.0)
         end_lr = check.real("end_lr", end_lr, above=0.0)
@@ -75,12 +70,13 @@ class RangeTest:
         self.schedule = ramp(start_lr, end_lr, num_steps)
         self.num_steps = self.schedule.num_steps
         self._divergence = math.inf if divergence is None else check.real("divergence", divergence, above=0.0)
-        self._optimizer = LRCurve((), (), optimizer=optimizer).optimizer  # checked there
+        checked = LRCurve((), (), optimizer=optimizer, momentum=momentum)
+        self._optimizer, self._momentum = checked.optimizer, checked.momentum
         self._lrs: list[float] = []
         self._losses: list[float] = []
         self._metrics: list[float] = []
         self._stop_reason: str | None = None
-        self._running = _RunningLoss()
+        self._running = RunningLoss()
 
     @property
     def done(self) -> bool:
@@ -144,37 +140,10 @@ class RangeTest:
             self._losses,
             self._metrics or None,
             optimizer=self._optimizer,
+            momentum=self._momentum,
             stop_reason=self._stop_reason,
         )
 
     def _check_running(self) -> None:
         if self.done:
             raise RuntimeError(f"the range test is done ({self._stop_reason}): read its curve")
-
-
-class _RunningLoss:
-    """An average of the losses so far that forgets over ``_MEMORY`` decades of LR, and its best value."""
-
-    def __init__(self) -> None:
-        self._sum = self._weight = self._log_lr = 0.0
-        self._first = self._best = self._previous = math.nan
-        self._differences: list[float] = []  # sorted
-
-    def climb(self, lr: float, loss: float) -> float:
-        """How far the average is above its best, in units of its fall, its size or the noise."""
-        log_lr = math.log10(lr)
-        kept = math.exp((self._log_lr - log_lr) / _MEMORY) if self._weight else 0.0
-        self._sum = self._sum * kept + loss
-        self._weight = self._weight * kept + 1.0
-        self._log_lr = log_lr
-        average = self._sum / self._weight
-        if math.isnan(self._first):
-            self._first = self._best = self._previous = average
-        self._best = min(self._best, average)
-        insort(self._differences, abs(loss - self._previous))
-        self._previous = loss
-        if len(self._differences) <= _UNJUDGED:
-            return 0.0
-        noise = self._differences[len(self._differences) // 2]
-        scale = max(self._first - self._best, abs(self._best), 8 * noise)
-        return (average - self._best) / scale if scale else 0.0

@@ -77,6 +77,17 @@ def test_the_finder_uses_the_learning_rates_it_records() -> None:
     assert (finder.curve.optimizer, finder.curve.stop_reason) == ("SGD", "completed")
 
 
+def test_the_finder_says_whether_sgd_has_momentum() -> None:
+    """True or False of SGD, None of any other optimizer and before fit."""
+    found = []
+    for optimizer in (keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1, momentum=0.9), keras.optimizers.Adam(0.1)):
+        finder = clr_keras.LRFinder(0.1, 1.0, steps_per_epoch=2, epochs=1)
+        assert finder.curve.momentum is None
+        fit(one_hot_model(2, optimizer), 2, finder)
+        found.append((finder.curve.optimizer, finder.curve.momentum))
+    assert found == [("SGD", False), ("SGD", True), ("Adam", None)]
+
+
 def test_the_finder_records_the_true_loss_of_each_batch() -> None:
     """Where fit would report 1, 3, 35.3 and 27.25; metrics as well."""
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])

@@ -73,7 +73,7 @@ def test_the_curve_has_the_true_loss_of_each_batch(kind: Any) -> None:
     data = (x, y) if kind == "arrays" else (kind(x, y, batch_size=3),)
     curve = clr_keras.range_test(known_loss_model(), *data, batch_size=3, num_steps=4, divergence=None, shuffle=False)
     assert curve.losses == tuple(KNOWN)
-    assert (curve.stop_reason, curve.optimizer) == ("completed", "SGD")
+    assert (curve.stop_reason, curve.optimizer, curve.momentum) == ("completed", "SGD", False)
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras on torch runs one step an execution")
@@ -158,6 +158,39 @@ def test_a_loss_that_is_no_number_ends_the_test() -> None:
     curve = clr_keras.range_test(known_loss_model(), x, y, batch_size=1, num_steps=4, shuffle=False)
     assert curve.stop_reason == "non_finite"
     assert len(curve) == 2
+
+
+def cycled(optimizer: Any) -> Any:
+    return clr_keras.cycle_momentum(optimizer, clr_core.momentum_for(SCHEDULE))
+
+
+def several(first: Any, second: Any) -> Any:
+    if not hasattr(keras.optimizers, "MultiOptimizer"):
+        pytest.skip("this Keras has no MultiOptimizer")
+    return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(second, {".*kernel": first}))
+
+
+@pytest.mark.parametrize(
+    ("new_optimizer", "name", "momentum"),
+    [
+        (lambda: keras.optimizers.SGD(0.1), "SGD", False),
+        (lambda: keras.optimizers.SGD(0.1, momentum=0.9), "SGD", True),
+        (lambda: cycled(keras.optimizers.SGD(0.1, momentum=0.9)), "SGD", True),
+        (lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1, momentum=0.9)), "SGD", True),
+        (lambda: several(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1, momentum=0.9)), "SGD", False),
+        (lambda: several(keras.optimizers.SGD(0.1, momentum=0.9), keras.optimizers.Adam(0.1)), "SGD", True),
+        (lambda: keras.optimizers.RMSprop(0.1, momentum=0.9), "RMSprop", None),
+        (lambda: keras.optimizers.Adam(0.1), "Adam", None),
+        (lambda: cycled(keras.optimizers.Adam(0.1)), "Adam", None),
+    ],
+    ids=["SGD", "momentum", "cycled", "loss scale", "several", "several, momentum", "RMSprop", "Adam", "cycled Adam"],
+)
+def test_the_curve_says_whether_sgd_has_momentum(new_optimizer: Any, name: str, momentum: bool | None) -> None:
+    """True or False of SGD, also inside another optimizer or cycled; None of any other, whose momentum is its own."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(new_optimizer(), "mse")
+    curve = clr_keras.range_test(model, np.zeros((4, 1)), np.ones((4, 1)), num_steps=2)
+    assert (curve.optimizer, curve.momentum) == (name, momentum)
 
 
 # The learning rates.

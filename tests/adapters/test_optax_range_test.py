@@ -546,6 +546,30 @@ def test_the_optimizer_is_named_where_it_is_known(tx: Any, name: str | None) -> 
     assert range_test(loss_fn, PARAMS, tx, (X, Y), optimizer="LAMB", **settings).optimizer == "LAMB"
 
 
+@pytest.mark.parametrize(
+    ("tx", "name", "momentum"),
+    [
+        (optax.sgd, None, False),
+        (functools.partial(optax.sgd, momentum=0.9), None, True),
+        (lambda lr: optax.sgd(lr, momentum=0.9), None, None),
+        (lambda lr: optax.sgd(lr, momentum=0.9), "SGD", True),
+        (lambda lr: optax.chain(optax.clip(1.0), optax.sgd(lr)), "sgd", False),
+        (optax.inject_hyperparams(optax.sgd)(learning_rate=0.1, momentum=0.9), "SGD", True),
+        (functools.partial(optax.sgd, momentum=0.9), "mine", None),
+        (optax.adam, None, None),
+    ],
+    ids=["sgd", "partial", "lambda", "named lambda", "named chain", "injected", "renamed", "adam"],
+)
+@pytest.mark.parametrize("seeds", [None, 2])
+def test_the_curve_says_whether_sgd_has_momentum(
+    tx: Any, name: str | None, momentum: bool | None, seeds: int | None
+) -> None:
+    """Told from the state of what is named SGD, by Optax or the caller; None of all else."""
+    curves = range_test(loss_fn, PARAMS, tx, (X, Y), optimizer=name, num_steps=2, end_lr=1e-6, seeds=seeds)
+    for curve in [curves] if isinstance(curves, clr_core.LRCurve) else curves:
+        assert curve.momentum is momentum
+
+
 def test_settings_reach_the_machine() -> None:
     """Mode, number of steps and divergence are those of clr_core.RangeTest."""
     curve = range_test(

@@ -119,6 +119,7 @@ def test_the_loss_is_that_of_the_update() -> None:
         expected.append(loss.item())
     assert list(curve.losses) == expected
     assert (len(curve), curve.stop_reason, curve.optimizer) == (30, "completed", "SGD")
+    assert curve.momentum is False
     assert (curve.lrs[0], curve.lrs[-1]) == (1e-7, 0.1)
     assert curve.metrics is None
 
@@ -140,7 +141,7 @@ def test_ends_where_the_loop_of_core_ends() -> None:
     batches = regression()
     model, optimizer = linear()
     curve = clr_torch.range_test(model, optimizer, mse, batches, end_lr=100.0)
-    test = clr_core.RangeTest(end_lr=100.0, optimizer="SGD")
+    test = clr_core.RangeTest(end_lr=100.0, optimizer="SGD", momentum=False)
     step = simple_step(model, optimizer, batches)
     while not test.done:
         optimizer.param_groups[0]["lr"] = test.lr
@@ -372,6 +373,35 @@ def test_batches_of_other_kinds_are_refused_with_what_to_do() -> None:
     ):
         with pytest.raises(TypeError, match=kind + ".*clr_torch.range_test_steps"):
             clr_torch.range_test(model, optimizer, mse, [batch])
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "arguments", "momentum"),
+    [
+        ("SGD", [{}], {}, False),
+        ("SGD", [{}], {"momentum": 0.9}, True),
+        ("SGD", [{"momentum": 0.0}, {"momentum": 0.5}], {}, True),
+        ("SGD", [{"momentum": 0.0}, {}], {}, False),
+        ("RMSprop", [{}], {"momentum": 0.9}, None),
+        ("Adam", [{}], {}, None),
+    ],
+)
+def test_the_curve_says_whether_sgd_has_momentum(
+    name: str, groups: list[dict[str, Any]], arguments: dict[str, Any], momentum: bool | None
+) -> None:
+    """True where any group of an SGD has it, else False; None of any other optimizer, in both forms."""
+    batches = regression()
+    model = nn.Linear(3, 1)
+    parameters = [model.weight, model.bias] if len(groups) > 1 else [list(model.parameters())]
+    optimizer = getattr(torch.optim, name)(
+        [{"params": each, **group} for each, group in zip(parameters, groups, strict=True)], lr=0.1, **arguments
+    )
+    one = clr_torch.range_test(model, optimizer, mse, batches, num_steps=3)
+    two = clr_torch.range_test_steps(
+        simple_step(model, optimizer, batches), models=model, optimizers=optimizer, num_steps=3
+    )
+    for curve in (one, two):
+        assert (curve.optimizer, curve.momentum) == (name, momentum)
 
 
 # Steps of the user's own.

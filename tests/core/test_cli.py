@@ -64,6 +64,18 @@ def test_suggest_takes_the_optimizer_from_the_command_line(recorded: Path) -> No
         assert answer == clr_core.suggest_bounds(replace(curve, optimizer=name)).to_dict()
 
 
+def test_suggest_takes_the_momentum_from_the_command_line(recorded: Path) -> None:
+    """--momentum and --no-momentum stand in for what the file does not say, and the bounds are those of that SGD."""
+    curve = clr_core.LRCurve.from_csv(recorded)
+    answers = {
+        momentum: json.loads(clr("suggest", recorded, "--json", word).stdout)
+        for momentum, word in ((True, "--momentum"), (False, "--no-momentum"))
+    }
+    assert answers[True]["max_lr"] != answers[False]["max_lr"]
+    for momentum, answer in answers.items():
+        assert answer == clr_core.suggest_bounds(replace(curve, momentum=momentum)).to_dict()
+
+
 def test_suggest_takes_the_updates_of_the_training(recorded: Path) -> None:
     """--total-steps is the total_steps of suggest_bounds; a longer training gets a lower max_lr."""
     curve = clr_core.LRCurve.from_csv(recorded)

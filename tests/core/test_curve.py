@@ -22,8 +22,16 @@ def curves(draw: st.DrawFn) -> LRCurve:
     rates = draw(lrs)
     column = st.lists(any_float, min_size=len(rates), max_size=len(rates))
     label = st.sampled_from([None, "SGD", 'Adam"W, x']) if rates else st.none()
+    momentum = st.sampled_from([None, False, True]) if rates else st.none()
     reason = st.sampled_from([None, "completed", "diverged"]) if rates else st.none()
-    return LRCurve(rates, draw(column), draw(st.none() | column), optimizer=draw(label), stop_reason=draw(reason))
+    return LRCurve(
+        rates,
+        draw(column),
+        draw(st.none() | column),
+        optimizer=draw(label),
+        momentum=draw(momentum),
+        stop_reason=draw(reason),
+    )
 
 
 @given(curves())
@@ -43,6 +51,21 @@ def test_csv_is_what_a_person_expects(tmp_path: Path) -> None:
     path = tmp_path / "curve.csv"
     LRCurve([0.1, 0.2], [1.5, math.nan], optimizer="SGD", stop_reason="non_finite").to_csv(path)
     assert path.read_text() == "lr,loss,optimizer,stop_reason\n0.1,1.5,SGD,non_finite\n0.2,nan,SGD,non_finite\n"
+    for momentum, text in ((True, "true"), (False, "false")):
+        LRCurve([0.1], [1.5], [0.5], optimizer="SGD", momentum=momentum).to_csv(path)
+        assert path.read_text() == f"lr,loss,accuracy,optimizer,momentum\n0.1,1.5,0.5,SGD,{text}\n"
+
+
+def test_json_says_true_false_or_null(tmp_path: Path) -> None:
+    """The momentum is JSON's own; a file from before there was one has none."""
+    path = tmp_path / "curve.json"
+    for momentum, text in ((True, "true"), (False, "false"), (None, "null")):
+        curve = LRCurve([0.1], [1.5], momentum=momentum)
+        curve.to_json(path)
+        assert f'"momentum": {text}' in path.read_text()
+        assert LRCurve.from_json(path) == curve
+    path.write_text('{"lrs": [0.1], "losses": [1.5]}')
+    assert LRCurve.from_json(path) == LRCurve([0.1], [1.5])
 
 
 @pytest.mark.parametrize(
@@ -52,6 +75,9 @@ def test_csv_is_what_a_person_expects(tmp_path: Path) -> None:
         ("\ufeffLearning_Rate , LOSS\r\n0.1,2\r\n\r\n", LRCurve([0.1], [2.0])),
         ("step,loss,lr,val_acc\n0,2,0.1,0.5\n1,1,0.1,0.6\n", LRCurve([0.1, 0.1], [2.0, 1.0], [0.5, 0.6])),
         ("loss,acc,learning_rate\n2,0.5,1e-3\n", LRCurve([1e-3], [2.0], [0.5])),
+        ("lr,loss,Momentum\n0.1,2,TRUE\n", LRCurve([0.1], [2.0], momentum=True)),
+        ("lr,momentum,loss\n0.1,False,2\n", LRCurve([0.1], [2.0], momentum=False)),
+        ("lr,loss,momentum\n0.1,2,\n", LRCurve([0.1], [2.0])),
         ("lr,loss\n", LRCurve([], [])),
     ],
 )
@@ -74,6 +100,11 @@ def test_reads_anybodys_log(tmp_path: Path, text: str, expected: LRCurve) -> Non
         ("lr,loss\n0,2\n", r"line 2: lr must be finite and > 0, got lr=0\.0"),
         ("lr,loss\nnan,2\n", "line 2: lr must be finite"),
         ("lr,loss,acc\n1,2,high\n", "line 2: accuracy must be a number, got accuracy='high'"),
+        (
+            "lr,loss,momentum\n1,2,true\n2,2,0.9\n",
+            r"line 3: momentum must be true, false or empty, got momentum='0\.9'",
+        ),
+        ("lr,loss,momentum\n1,2,yes\n", "line 2: momentum must be true, false or empty, got momentum='yes'"),
         ("lr,loss,stop_reason\n1,2,bored\n", "stop_reason must be one of"),
     ],
 )
@@ -94,7 +125,18 @@ def test_refuses_a_binary_file(tmp_path: Path) -> None:
         LRCurve.from_csv(path)
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"lrs": [1]}', '{"lrs": [1], "losses": ["x"]}', "nonsense", "3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"lrs": [1]}',
+        '{"lrs": [1], "losses": ["x"]}',
+        '{"lrs": [1], "losses": [1], "momentum": "true"}',
+        "nonsense",
+        "3",
+    ],
+)
 def test_refuses_json_without_a_curve(tmp_path: Path, text: str) -> None:
     """JSON that holds no curve is refused with the file's name."""
     path = tmp_path / "bad.json"
@@ -123,6 +165,13 @@ def test_refuses_bad_arguments(arguments: tuple[object, ...], error: type[Except
         LRCurve(*arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("momentum", [0.9, 0, 1, "true"])
+def test_momentum_is_a_yes_or_no(momentum: object) -> None:
+    """Neither the number itself nor a text is taken for an answer."""
+    with pytest.raises(TypeError, match=f"momentum must be a bool or None, got momentum={momentum!r}"):
+        LRCurve([0.1], [1.0], optimizer="SGD", momentum=momentum)  # type: ignore[arg-type]
+
+
 def test_is_immutable_and_readable() -> None:
     """A curve cannot be changed, and its repr is short."""
     curve = LRCurve([1e-3, 1e-2], [2.0, 1.0], [0.1, 0.5], optimizer="Adam", stop_reason="completed")
@@ -134,3 +183,8 @@ def test_is_immutable_and_readable() -> None:
     )
     with pytest.raises(AttributeError):
         curve.lrs = ()  # type: ignore[misc]
+    plain = LRCurve([1e-3], [2.0], optimizer="SGD", momentum=False, stop_reason="completed")
+    assert repr(plain) == (
+        "LRCurve(1 points, lr 0.001 to 0.001, optimizer='SGD', momentum=False, stop_reason='completed')"
+    )
+    assert plain != LRCurve([1e-3], [2.0], optimizer="SGD", stop_reason="completed")

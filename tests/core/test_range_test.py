@@ -90,11 +90,13 @@ def test_takes_any_losses(losses: list[float]) -> None:
 
 def test_interruption_keeps_what_was_recorded() -> None:
     """stop() ends the test with its own reason; a second one changes nothing."""
-    test = clr_core.RangeTest(num_steps=10, optimizer="SGD")
+    test = clr_core.RangeTest(num_steps=10, optimizer="SGD", momentum=True)
     test.record(1.0, metric=0.5)
     test.stop()
     test.stop("diverged")
-    assert test.curve == clr_core.LRCurve([1e-7], [1.0], [0.5], optimizer="SGD", stop_reason="interrupted")
+    assert test.curve == clr_core.LRCurve(
+        [1e-7], [1.0], [0.5], optimizer="SGD", momentum=True, stop_reason="interrupted"
+    )
     for action in (lambda: test.record(1.0), lambda: test.lr):
         with pytest.raises(RuntimeError, match=r"the range test is done \(interrupted\)"):
             action()
@@ -126,6 +128,7 @@ def test_metric_at_every_update_or_at_none() -> None:
         ({"mode": "cosine"}, ValueError, "mode must be one of 'exponential', 'linear', got mode='cosine'"),
         ({"divergence": 0.0}, ValueError, "divergence"),
         ({"optimizer": 3}, TypeError, "optimizer must be a str or None, got optimizer=3"),
+        ({"momentum": 0.9}, TypeError, r"momentum must be a bool or None, got momentum=0\.9"),
     ],
 )
 def test_refuses_bad_arguments(arguments: dict[str, object], error: type[Exception], message: str) -> None:

@@ -1,0 +1,149 @@
+"""From the landmarks of a curve to max_lr: a small network, fitted to trainings that were run to the end.
+
+    max_lr = rise_lr * 10**(offset + sum(slope_i * x_i) + sum(size_k * tanh(bias_k + sum(weight_ki * x_i))))
+
+The seven inputs ``x`` are the six of ``inputs``, held within the limits of the fit, and log10 of the updates of the
+training to come. The optimizer's family has biases of its own and, for each schedule, an offset of its own. Nothing
+simpler did as well: ``benchmarks/suggestion`` says what was tried.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from clr_core.bounds.landmarks import Landmarks
+from clr_core.range_test.curve import LRCurve
+
+SCHEDULES = ("constant", "cyclic", "one_cycle")
+FAMILIES = ("plain SGD", "SGD with momentum", "adaptive", "Lion")
+
+_ADAPTIVE = (
+    "adabelief adadelta adafactor adagrad adam adamax adamaxw adamw adan adopt amsgrad lamb nadam nadamw "
+    "novograd radam rmsprop yogi"
+)
+KNOWN = {"sgd": FAMILIES[:2], "lion": FAMILIES[3:]} | dict.fromkeys(_ADAPTIVE.split(), FAMILIES[2:3])
+"""By the optimizer's class name in lower case; both of SGD's where nothing is known of its momentum."""
+
+UNKNOWN = FAMILIES[1:3]
+"""What an optimizer of which nothing is known is taken for: something between these two."""
+
+TYPICAL_STEPS = 500
+"""The budget where none is given."""
+
+LEAST_CLARITY, MOST_CLARITY, LEAST_SHARE = 0.3, 300.0, 0.03
+"""Limits within which the fall counts, in standard deviations of one loss and as a share of the loss."""
+
+USUAL_SHARE = 0.5
+"""What is supposed of the fall as a share of the loss where the loss does not begin above zero."""
+
+SHORTEST, LONGEST = 60, 960
+"""The budgets of the fit. A shorter one counts as the shortest."""
+
+TREND, MOST_STEPS = 0.4, 10_000
+"""Beyond the longest, max_lr falls as ``total_steps**-0.4``: so the best LR moved, in the mean of the development
+tasks, from a budget to four times that. Trusted for ten times the longest; more counts as that."""
+
+NAMES = (
+    "how far it took to learn",
+    "how sharply the loss takes off",
+    "the LR at which it rises",
+    "the fall against the noise",
+    "the fall against the loss",
+    "the length of the test",
+)
+"""The inputs, for a report."""
+
+# The output of benchmarks/suggestion/fit.py, from its 63 development tasks.
+LOWEST = (-6.07, 0, -6.88, -0.523, -1.52, 0.308)
+HIGHEST = (2.04, 7.02, 2, 2.48, 0, 2.7)
+USUAL = (-0.215, 0.528, -0.728, 1.06, -0.28, 1.52)
+SLOPES = (0.043, 0.481, -0.573, -0.058, -0.106, -0.002, 0)
+SIZES = (0.651, -0.908, 0.79, 0.727, -0.649, 0.64)
+WEIGHTS = (
+    (-0.342, -0.356, 0.312, 0.154, 1.03, -0.486, 0),
+    (-0.428, -0.033, -0.273, 0.087, 1.67, -0.089, 0.952),
+    (-0.012, -0.364, -0.61, -0.676, 0.335, 0.324, 0),
+    (-0.443, 0.228, 0.418, -0.046, -0.088, 0.226, 0),
+    (-0.459, -0.694, -0.292, -0.562, 1.56, 0.124, 0),
+    (0.17, -0.606, -0.033, 0.528, 0.658, 0.155, 0),
+)
+BIASES = {
+    "plain SGD": (0.957, -2.48, -0.343, -0.11, 0.969, -0.826),
+    "SGD with momentum": (0.886, -2.62, 0.473, -0.401, 0.75, -0.44),
+    "adaptive": (1.46, -2.81, 0.084, -0.846, 0.862, -0.36),
+    "Lion": (1.79, -2.27, -0.24, -0.705, 0.581, -0.361),
+}
+OFFSETS = {
+    "plain SGD": {"constant": -0.81, "cyclic": -0.66, "one_cycle": -0.57},
+    "SGD with momentum": {"constant": -1.76, "cyclic": -1.59, "one_cycle": -1.43},
+    "adaptive": {"constant": -2.05, "cyclic": -1.81, "one_cycle": -1.65},
+    "Lion": {"constant": -2.16, "cyclic": -1.94, "one_cycle": -1.82},
+}
+
+
+def families_of(curve: LRCurve) -> tuple[str, ...]:
+    """The families that the optimizer of a curve may belong to; none where nothing is known of it."""
+    families = KNOWN.get((curve.optimizer or "").lower(), ())
+    if len(families) > 1 and curve.momentum is not None:
+        return families[1:] if curve.momentum else families[:1]
+    return families
+
+
+def inputs(marks: Landmarks) -> tuple[float, ...]:
+    """What the rule reads from a curve, each a log10.
+
+    How far it took to learn against the LR at which the loss rises (half_fall_sum / rise_lr); how much further
+    the loss took off (last_lr / rise_lr); that LR itself; the fall in standard deviations of one loss; the fall
+    as a share of the loss; the updates it took to get to the rise, were all of them made at its LR.
+    """
+    fall = marks.start_loss - marks.best_loss
+    share = fall / marks.start_loss if marks.start_loss > 0 else USUAL_SHARE
+    return (
+        math.log10(marks.half_fall_sum / marks.rise_lr),
+        math.log10(marks.last_lr / marks.rise_lr),
+        math.log10(marks.rise_lr),
+        math.log10(min(max(marks.clarity, LEAST_CLARITY), MOST_CLARITY)),
+        math.log10(min(max(share, LEAST_SHARE), 1.0)),
+        math.log10(marks.rise_sum / marks.rise_lr),
+    )
+
+
+def max_lr_of(marks: Landmarks, families: Sequence[str], schedule: str, total_steps: int) -> float:
+    """The upper bound that one curve suggests, never beyond its last LR; of several families, the geometric mean."""
+    families = families or UNKNOWN
+    offset = sum(OFFSETS[family][schedule] for family in families) / len(families)
+    ratio = offset + _shape(_limited(marks, total_steps), families)
+    excess = max(min(total_steps, MOST_STEPS) / LONGEST, 1.0)
+    return min(marks.rise_lr * math.pow(10.0, ratio) * math.pow(excess, -TREND), marks.last_lr)
+
+
+def effects(marks: Landmarks, families: Sequence[str], total_steps: int) -> dict[str, float]:
+    """What each input changes max_lr by, as a factor, against a curve on which it alone is as usual."""
+    x = _limited(marks, total_steps)
+    shape = _shape(x, families or UNKNOWN)
+    return {
+        name: math.pow(10.0, shape - _shape([*x[:place], USUAL[place], *x[place + 1 :]], families or UNKNOWN))
+        for place, name in enumerate(NAMES)
+    }
+
+
+def _limited(marks: Landmarks, total_steps: int) -> list[float]:
+    """The seven inputs of the network."""
+    limits = zip(inputs(marks), LOWEST, HIGHEST, strict=True)
+    steps = min(max(total_steps, SHORTEST), LONGEST)
+    return [*(min(max(value, low), high) for value, low, high in limits), math.log10(steps)]
+
+
+def _shape(x: Sequence[float], families: Sequence[str]) -> float:
+    """What depends on the curve and the budget, log10; of several families, the mean."""
+    leaning = [_product(weights, x) for weights in WEIGHTS]
+    bent = [
+        _product(SIZES, [math.tanh(lean + bias) for lean, bias in zip(leaning, BIASES[family], strict=True)])
+        for family in families
+    ]
+    return _product(SLOPES, x) + sum(bent) / len(bent)
+
+
+def _product(left: Sequence[float], right: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(left, right, strict=True))
