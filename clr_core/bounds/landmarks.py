@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +25,7 @@ SMALL_FALL, SMALL_GAIN, INVISIBLE_FALL = 10.0, 0.2, 1.5
 learning yet; without accuracies only one below 1.5 is known to be none."""
 
 FIRST_BEST = 3
-"""A loss that is lowest before this update is noise or rises from there: what counts is the lowest after the opening."""
+"""A loss that is lowest before this update is noise, or rises from there: then the lowest after the opening counts."""
 
 
 class Undetermined(ValueError):
@@ -173,18 +173,14 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
 def combine(readings: Sequence[Landmarks]) -> Landmarks:
     """The median of each landmark; a yes or no by majority; what one curve lacks, the accuracy, is lacking."""
     accuracies = [reading.accuracy for reading in readings if reading.accuracy is not None]
-    return replace(_medians(readings), accuracy=_medians(accuracies) if len(accuracies) == len(readings) else None)
+    accuracy = Accuracy(**_medians(accuracies)) if len(accuracies) == len(readings) else None
+    return Landmarks(**_medians(readings) | {"accuracy": accuracy})
 
 
-def _medians(records: Sequence[Any]) -> Any:
-    """A record of the median of each field."""
-    first = records[0]
-    medians = {
-        item.name: _median([getattr(record, item.name) for record in records])
-        for item in fields(first)
-        if item.name != "accuracy"
-    }
-    return replace(first, **medians)
+def _medians(records: Sequence[Landmarks] | Sequence[Accuracy]) -> dict[str, Any]:
+    """The median of each field that is a number."""
+    columns = {item.name: [getattr(record, item.name) for record in records] for item in fields(records[0])}
+    return {name: _median(column) for name, column in columns.items() if name != "accuracy"}
 
 
 def without_spikes(losses: Sequence[float]) -> list[float]:

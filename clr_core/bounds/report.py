@@ -78,7 +78,8 @@ def _seen(marks: Landmarks) -> Iterator[str]:
     if marks.accuracy is not None:
         yield (
             f"The accuracy gained {marks.accuracy.gain:.2f} at its best: a tenth of that by lr "
-            f"{marks.accuracy.rise_lr:.3g}, nine tenths by lr {marks.accuracy.slow_lr:.3g}, which Smith would take for base_lr and max_lr."
+            f"{marks.accuracy.rise_lr:.3g}, nine tenths by lr {marks.accuracy.slow_lr:.3g}, "
+            "which Smith would take for base_lr and max_lr."
         )
 
 

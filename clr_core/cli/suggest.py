@@ -7,7 +7,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from clr_core.bounds.suggest import SCHEDULES, suggest_bounds
+from clr_core.bounds.rule import SCHEDULES
+from clr_core.bounds.suggest import suggest_bounds
 from clr_core.range_test.curve import LRCurve
 
 

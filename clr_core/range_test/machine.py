@@ -12,6 +12,7 @@ from clr_core.schedules.baselines import exponential_ramp, linear_ramp
 
 _MODES = {"exponential": exponential_ramp, "linear": linear_ramp}
 
+
 class RangeTest:
     """One short run while the LR rises, as a state machine: read ``lr``, train one update, ``record`` a loss.
 

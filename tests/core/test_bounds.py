@@ -203,13 +203,15 @@ def test_sgd_of_which_nothing_is_known_lies_between_with_and_without_momentum() 
 
 
 def test_the_answer_depends_on_the_schedule_and_the_optimizer() -> None:
-    """One cycle wants the highest peak, a constant LR the lowest; adaptive optimizers want less."""
+    """One cycle wants the highest peak, a constant LR the lowest; adaptive optimizers and Lion want less."""
     one, cycles, constant = (suggest_bounds(curve(), schedule=kind) for kind in ("one_cycle", "cyclic", "constant"))
     assert one.max_lr > cycles.max_lr > constant.max_lr
     assert constant.base_lr == constant.max_lr == constant.lr == cycles.lr
     assert one.base_lr == pytest.approx(one.max_lr / 10)
-    sgd, unknown, adam, lion = (suggest_bounds(curve(optimizer=name)).max_lr for name in ("SGD", None, "adamw", "Lion"))
-    assert sgd > unknown > adam > lion
+    sgd, unknown, adam, lion = (
+        suggest_bounds(curve(100, 0.05, optimizer=name)).max_lr for name in ("SGD", None, "adamw", "Lion")
+    )
+    assert sgd > unknown > max(adam, lion)
 
 
 @pytest.mark.parametrize("place", range(0, 95, 5))

@@ -210,25 +210,16 @@ def test_one_dip_of_any_depth_hardly_matters(curve: LRCurve, place: float, power
 @settings(deadline=None, max_examples=60)
 @given(curves, st.floats(3e-3, 2e-2))
 def test_a_fall_read_backwards_is_no_fall(curve: LRCurve, end_lr: float) -> None:
-    """The losses of a fall in reverse never fall, and are refused; which reason is given depends on the noise.
+    """The losses of a fall in reverse are refused, or, for a dip in their noise, answered as nothing learned.
 
     They are cut where the loss still falls: on the noisy floor below there would be falls in either direction.
     """
     fall = curve.losses[: sum(lr < end_lr for lr in curve.lrs)]
-    with pytest.raises(Undetermined) as caught:
-        suggest_bounds(changed(curve, fall[::-1]))
-    assert caught.value.reason in {"diverged_at_once", "never_falls", "flat"}
-
-
-@settings(deadline=None, max_examples=60)
-@given(curves)
-def test_a_whole_curve_read_backwards_gets_another_answer(curve: LRCurve) -> None:
-    """Backwards the loss falls from its blow-up at once, and takes off where it had fallen: refused, or far lower."""
-    try:
-        backwards = suggest_bounds(changed(curve, curve.losses[::-1]))
-    except Undetermined:
-        return
-    assert backwards.max_lr < suggest_bounds(curve).max_lr / 1.5
+    found = answer(changed(curve, fall[::-1]))
+    if isinstance(found, tuple):
+        assert found[0] in {"diverged_at_once", "never_falls", "flat"}
+    else:
+        assert not found.evidence.learned
 
 
 # Accuracy
@@ -264,7 +255,7 @@ def test_an_accuracy_that_never_rises_tells_a_dip_from_a_fall(curve: LRCurve, sc
 def test_accuracies_that_are_not_finite_are_left_alone(curve: LRCurve, place: float, value: float) -> None:
     """With a NaN or infinity among them, the accuracies count as not recorded: the same answer exactly."""
     metrics = [0.1] * len(curve)
-    metrics[round(place * (len(metrics) - 1))] = value
+    metrics[round(place * (suggest_bounds(curve).evidence.points - 1))] = value
     with_metrics = suggest_bounds(changed(curve, curve.losses, metrics))
     assert with_metrics.evidence.accuracy is None
     assert with_metrics.to_dict() == suggest_bounds(curve).to_dict()
