@@ -13,7 +13,7 @@ USUAL_GAIN, MOST_GAIN = 0.4, 0.8
 
 LION = FAMILIES[3]
 
-# The output of benchmarks/suggestion/fit.py: a logistic regression on what suggestions lose on tasks left out of the fit.
+# The output of benchmarks/suggestion/fit.py: a logistic regression on what suggestions lose on tasks left out of it.
 WEIGHTS, CONSTANT = (-0.58, -0.71, 0.37, 1.04, 1.19, -1.22), 1.49
 
 

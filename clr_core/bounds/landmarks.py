@@ -67,6 +67,7 @@ class Landmarks:
         start_loss: Loss at the low end.
         best_loss: Lowest smoothed loss.
         noise: Standard deviation of one loss about the smoothed curve.
+        fall_clear: Whether the fall is more than a dip that noise alone can make.
         fall_start_lr: LR at which a tenth of the fall is done.
         fall_start_seen: Whether the loss was still before that at the first LR of the test.
         steepest_lr: LR at which the loss falls fastest per decade.
@@ -84,6 +85,7 @@ class Landmarks:
     start_loss: float
     best_loss: float
     noise: float
+    fall_clear: bool
     fall_start_lr: float
     fall_start_seen: bool
     steepest_lr: float
@@ -105,8 +107,8 @@ class Landmarks:
     def learned(self) -> bool:
         """Whether the fall is one from which bounds can be read; if not, it is a dip before the real one."""
         if self.accuracy is None:
-            return self.clarity >= INVISIBLE_FALL
-        return self.clarity >= SMALL_FALL or self.accuracy.gain >= SMALL_GAIN
+            return self.fall_clear and self.clarity >= INVISIBLE_FALL
+        return self.fall_clear and (self.clarity >= SMALL_FALL or self.accuracy.gain >= SMALL_GAIN)
 
 
 def read_landmarks(curve: LRCurve) -> Landmarks:
@@ -142,7 +144,9 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     standard_error = noise / math.sqrt(max(averaged, 1.0))
     blown_up = count < len(curve) or curve.stop_reason == "diverged"
     takes_off = blown_up or max(losses) - start > max(CLEAR_FALL * noise, 1e-9 * abs(start))
-    if fall <= max((ANY_FALL if takes_off else CLEAR_FALL) * standard_error, 1e-9 * abs(start)):
+    fall_clear = fall > max(CLEAR_FALL * standard_error, 1e-9 * abs(start))
+    any_fall = fall > max(ANY_FALL * standard_error, 1e-9 * abs(start))
+    if not (fall_clear or (any_fall and takes_off)):
         raise _no_fall(lrs, losses, start, noise, takes_off=takes_off, early=curve.finite_points // 5)
     # Looking back from the best point, so that noise on the way down is not taken for the fall.
     fall_start = _crossing(lrs, smoothed, start - 0.1 * fall, range(best, -1, -1))
@@ -156,6 +160,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
         start_loss=start,
         best_loss=smoothed[best],
         noise=noise,
+        fall_clear=fall_clear,
         fall_start_lr=lrs[0] if fall_start is None else fall_start,
         fall_start_seen=fall_start is not None and fall_start > lrs[0],
         steepest_lr=lrs[min(range(best + 1), key=slopes.__getitem__)],
