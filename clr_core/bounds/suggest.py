@@ -80,19 +80,20 @@ def suggest_bounds(
     """The bounds that a range test suggests for a schedule, with the evidence and what is doubtful in it.
 
     The loss of a range test falls, rests, and takes off. ``max_lr`` is the LR at which it rises again, the onset of
-    divergence, times a factor. The factor follows from five numbers read from the curve (how far it took to
-    learn, how sharply the loss takes off, at which LR it rises, and how large the fall is against the noise
-    and against the loss), from the optimizer, the schedule and the updates to come; ``clr_core.bounds.rule`` has
-    the formula, fitted on 63 tasks that were trained to the end at many LRs. The accuracies, if there are any, do
-    not move ``max_lr``; they tell how sure it is. ``base_lr`` is a quarter of ``max_lr`` for cycles, a tenth for
-    one cycle.
+    divergence, times a factor. The factor follows from six numbers read from the curve (how far it took to learn,
+    how sharply the loss takes off, at which LR it rises, how large the fall is against the noise and against
+    the loss, how long the test was), from the optimizer, the schedule and the updates to come;
+    ``clr_core.bounds.rule`` has the formula, fitted to 63 tasks that were trained to the end at many LRs. The
+    accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is a quarter of
+    ``max_lr`` for cycles, a tenth for one cycle.
 
     Args:
         curve: A recorded range test, or several of the same training with other seeds; then each gives its
             own bounds, and the result is their geometric mean.
         schedule: ``"cyclic"``, ``"one_cycle"`` or ``"constant"``: what the bounds are for.
-        total_steps: Updates in the training to come, an int from 1 to 2**31 - 1; None stands for 500. The rule
-            was fitted on 60 to 960: it takes a number outside of that for the nearest, and says so.
+        total_steps: Updates in the training to come, an int from 1 to 2**31 - 1; None stands for 500. More never
+            raise max_lr. The rule was fitted to 60 to 960: fewer count as 60, and beyond 960 max_lr falls as
+            ``total_steps**-0.4``, the trend of the fit, up to 10,000.
 
     Raises:
         TypeError: An argument is of the wrong kind.
