@@ -32,7 +32,7 @@ def report(bounds: Bounds) -> str:
     ]
     if bounds.schedule != "constant":
         lines.append(f"  lr      = {bounds.lr:.3g}  (for a training at one constant LR instead)")
-    marks, optimizer = bounds.evidence, bounds.curves[0].optimizer
+    marks, optimizer = bounds.evidence, _optimizer(bounds.curves[0])
     tests = (
         ""
         if len(bounds.curves) == 1
@@ -96,7 +96,7 @@ def _origin(bounds: Bounds) -> Iterator[str]:
         else f"The loss never rose, so the last lr, {marks.rise_lr:.3g}, stands for the one that is too much."
     )
     max_lr = max_lr_of(marks, families, schedule, bounds.total_steps)
-    optimizer = curve.optimizer if families else "an optimizer that is not known"
+    optimizer = _optimizer(curve) if families else "an optimizer that is not known"
     yield (
         f"For {NAMES[schedule]} over {bounds.total_steps:,} updates with {optimizer}, a rule fitted to trainings that "
         f"were run to the end takes {max_lr / marks.rise_lr:.3g} times that, {max_lr:.3g}."
@@ -112,6 +112,12 @@ def _origin(bounds: Bounds) -> Iterator[str]:
         yield "That is the last lr of the test; beyond it nothing is known."
     ratio = bounds.max_lr / bounds.base_lr
     yield "base_lr is max_lr itself." if ratio < 1 + 1e-9 else f"base_lr is max_lr divided by {ratio:.3g}."
+
+
+def _optimizer(curve: LRCurve) -> str | None:
+    """Its name and, where it is known, whether it has momentum."""
+    words = {None: "", False: " without momentum", True: " with momentum"}[curve.momentum]
+    return curve.optimizer and curve.optimizer + words
 
 
 def _next(bounds: Bounds) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Spaces:
         )
 
     def range_test(self) -> LRCurve:
-        test = RangeTest(1e-5, 100.0, num_steps=self.test_steps, optimizer="SGD")
+        test = RangeTest(1e-5, 100.0, num_steps=self.test_steps, optimizer="SGD", momentum=False)
         network, batches = Network(seed=0), self._batches(seed=0)
         while not test.done:
             test.record(network.update(next(batches), test.lr))

@@ -6,6 +6,7 @@ import math
 import random
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -124,6 +125,14 @@ def test_the_numbers_of_the_rule_give_max_lr(schedule: str, optimizer: str | Non
     assert factor * rise == pytest.approx(bounds.max_lr, rel=0.01)
     assert f"times that, {bounds.max_lr:.3g}." in text
     assert f"over 320 updates with {optimizer or 'an optimizer that is not known'}, a rule" in text
+
+
+@pytest.mark.parametrize(("momentum", "words"), [(None, ""), (False, " without momentum"), (True, " with momentum")])
+def test_the_momentum_is_named_where_it_is_known(momentum: bool | None, words: str) -> None:
+    """Beside what was seen, and beside the rule, which depends on it."""
+    text = flat(suggest_bounds(replace(curve(), momentum=momentum), total_steps=320))
+    assert f"updates with SGD{words}: The loss began" in text
+    assert f"over 320 updates with SGD{words}, a rule" in text
 
 
 def test_what_is_unusual_is_said_with_its_effect() -> None:
