@@ -5,7 +5,7 @@
 Minimises, by gradient descent, the mean regret over all curves and schedules at both budgets, with a little weight on
 the share above 0.2. Prints the constants of the best of several starts, and what the same fit loses on tasks that are
 left out, one in turn. The confidence is then fitted to what those left-out suggestions lost. Held-out tasks are read
-with --limit only, which tells what a rule of this form could reach at most there. Five minutes on two cores. Needs
+with --limit only, which tells what a rule of this form could reach at most there. Three minutes on two cores. Needs
 jax, optax and scikit-learn.
 """
 
@@ -203,6 +203,7 @@ def main() -> None:
     suggested = fit(curves, x, [curves.task != task for task in tasks], steps, 2)[1]
     left_out = np.asarray(regret(curves, suggested[place, np.arange(len(place))]))
     print_regret("with the task left out", curves, left_out)
+    print_trend(arguments.quick)
     for task in tasks:
         print(f"{task:46} left out: mean regret {left_out[curves.task == task, :, 0].mean():.3f}")
     print_confidence(curves, left_out[..., 0])
@@ -213,6 +214,17 @@ def print_regret(title: str, curves: Curves, values: Any) -> None:
     for length in LENGTHS:
         of_row = np.asarray(values)[curves.row == f"exponential {length}", :, 0]
         print(f"{title}, {length}: mean regret {of_row.mean(0).round(4)}, above 0.2 {(of_row > 0.2).mean(0).round(3)}")
+
+
+def print_trend(quick: bool) -> None:
+    """TREND of rule.py: the power of the budget by which the best LR moves from the quarter to the full one."""
+    chosen = [pair for pair in pairs() if not pair.held_out]
+    powers = [
+        np.log(pair.truth(schedule).best_lr / pair.truth(schedule, "quarter").best_lr) / np.log(4)
+        for pair in (chosen[:21] if quick else chosen)
+        for schedule in SCHEDULES
+    ]
+    print(f"best LR: budget to the power of {np.mean(powers):.2f} in the mean, {np.median(powers):.2f} in the median")
 
 
 def print_confidence(curves: Curves, left_out: Any) -> None:

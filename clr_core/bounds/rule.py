@@ -41,8 +41,8 @@ SHORTEST, LONGEST = 60, 960
 """The budgets of the fit. A shorter one counts as the shortest."""
 
 TREND, MOST_STEPS = 0.4, 10_000
-"""Beyond the longest, max_lr falls as ``total_steps**-0.4``: so the best LR moved, in the mean of the development
-tasks, from a budget to four times that. Trusted for ten times the longest; more counts as that."""
+"""Beyond the longest, max_lr falls as ``total_steps**-0.4``: so the best LR moved, in the median of the development
+tasks, from the quarter to the full budget. Trusted for ten times the longest; more counts as that."""
 
 NAMES = (
     "how far it took to learn",
