@@ -132,6 +132,20 @@ def test_the_bounds_of_a_textbook_curve() -> None:
     assert bounds.doubts == ()
 
 
+def test_accuracies_are_read_as_smith_reads_them() -> None:
+    """Where a tenth and where nine tenths of the gain are reached, in shares or per cent, also where it falls again."""
+    base = curve(300, 0.02)
+    # A logistic of slope 4 about 1e-3: a tenth is log(9) / 4 decades below the middle, nine tenths as far above.
+    rising = [0.1 + 0.8 / (1 + math.exp(-4 * (math.log10(lr) + 3))) for lr in base.lrs]
+    falling = [accuracy * (lr < 1) for accuracy, lr in zip(rising, base.lrs, strict=True)]
+    for metrics in (rising, [100 * accuracy for accuracy in rising], falling):
+        accuracy = suggest_bounds(replace(base, metrics=tuple(metrics))).evidence.accuracy
+        assert accuracy is not None
+        assert accuracy.gain == pytest.approx(0.8, abs=0.02)
+        assert math.log10(accuracy.rise_lr) == pytest.approx(-3 - math.log(9) / 4, abs=0.1)
+        assert math.log10(accuracy.slow_lr) == pytest.approx(-3 + math.log(9) / 4, abs=0.1)
+
+
 @pytest.mark.parametrize("total_steps", [None, 1, 100, 960, 5000, 10**9])
 @pytest.mark.parametrize("schedule", list(BASE_FRACTIONS))
 @pytest.mark.parametrize(

@@ -52,6 +52,13 @@ seeds = st.integers(0, 1000)
 curves = st.builds(recorded, st.sampled_from([60, 100, 300]), st.sampled_from([0.0, 0.02, 0.1]), seed=seeds)
 
 
+anything = st.one_of(
+    st.floats(),
+    st.floats(-3, 3),
+    st.sampled_from([math.nan, math.inf, -math.inf, 5e-324, -1e-310, 1e308, -1e308, 9.9e99, 1e100, 0.0, -1.0]),
+)
+
+
 # Units
 
 
@@ -182,6 +189,21 @@ def test_what_follows_a_loss_that_is_not_finite_is_not_read(
     assert bounds.evidence.last_lr == curve.lrs[count - 1]
     assert 1 / 1.2 < bounds.max_lr / expected.max_lr < 1.2
     assert bounds.confidence >= expected.confidence
+
+
+@settings(deadline=None, max_examples=60)
+@given(seeds, st.sampled_from([100, 300]), st.sampled_from([0.0, 0.02, 0.1]), st.lists(anything, max_size=20))
+def test_what_follows_a_loss_that_has_taken_off_is_not_read(
+    seed: int, num_steps: int, noise: float, tail: list[float]
+) -> None:
+    """A test that went on after the rule of RangeTest would have stopped it: within 1.3, whatever came then."""
+    curve = recorded(num_steps, noise, seed=seed)
+    assert curve.stop_reason == "diverged"
+    # The spikes are taken out by threes, so that the loss must stay up for two more updates.
+    losses = [*curve.losses, *[20.0] * 3, *tail]
+    lrs = [*curve.lrs, *(curve.lrs[-1] * 1.2 ** (i + 1) for i in range(len(losses) - len(curve)))]
+    longer = suggest_bounds(LRCurve(lrs, losses, optimizer="SGD"))
+    assert 1 / 1.3 < longer.max_lr / suggest_bounds(curve).max_lr < 1.3
 
 
 @settings(deadline=None, max_examples=150)
@@ -322,13 +344,6 @@ def test_a_list_of_one_curve_is_that_curve(curve: LRCurve) -> None:
 
 
 # Anything
-
-
-anything = st.one_of(
-    st.floats(),
-    st.floats(-3, 3),
-    st.sampled_from([math.nan, math.inf, -math.inf, 5e-324, -1e-310, 1e308, -1e308, 9.9e99, 1e100, 0.0, -1.0]),
-)
 
 
 @st.composite

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import clr_core
+from clr_core.range_test.divergence import points_until_divergence
 
 
 def run(losses: list[float], **arguments: object) -> clr_core.RangeTest:
@@ -151,3 +153,30 @@ def test_noise_alone_is_no_divergence() -> None:
     generator = random.Random(0)
     for _ in range(50):
         assert run([2.0 ** generator.uniform(-1, 1) for _ in range(100)]).stop_reason == "completed"
+
+
+@given(
+    st.lists(st.floats(-5, 5) | st.integers(-3, 3).map(float) | st.floats(1e3, 1e6), min_size=2, max_size=60),
+    st.sampled_from([0.3, 1.0, 3.0]),
+)
+def test_stops_where_its_docstring_says(losses: list[float], divergence: float) -> None:
+    """The first update, after ten, at which the running loss is too far above its best, computed here in full."""
+    lrs = clr_core.exponential_ramp(1e-7, 10.0, len(losses)).values(len(losses))
+    expected, reason = len(losses), "completed"
+    averages: list[float] = []
+    for last in range(len(losses)):
+        weights = [math.exp(-math.log10(lrs[last] / lr) / 0.2) for lr in lrs[: last + 1]]
+        averages.append(sum(w * loss for w, loss in zip(weights, losses, strict=False)) / sum(weights))
+        differences = sorted([0.0, *(abs(b - a) for a, b in pairwise(losses[: last + 1]))])
+        best, noise = min(averages), differences[len(differences) // 2]
+        scale = max(averages[0] - best, abs(best), 8 * noise)
+        climb = (averages[-1] - best) / scale if scale else 0.0
+        assume(abs(climb - divergence) > 1e-9)
+        if last >= 10 and climb > divergence:
+            expected, reason = last + 1, "diverged"
+            break
+    test = run(losses, divergence=divergence)
+    assert len(test.curve) == expected
+    assert test.stop_reason == reason
+    if divergence == 1.0:
+        assert points_until_divergence(lrs, losses) == expected
