@@ -38,9 +38,13 @@ class Curves(NamedTuple):
     """Every curve of a set of tasks on which a suggestion can be made, and how trainings beside it ended.
 
     Attributes:
+        task: Name of the task.
+        row: Kind of ramp and length, "exponential 100".
+        evidence: What the confidence is read from, (curves, numbers).
         x: Inputs, (curves, budgets, inputs), log10.
         family: Of the optimizer, (curves, families), 0 or 1.
         rise: log10 of the LR at which the loss rises.
+        last: log10 of the last LR.
         share: Weight of the curve.
         grid: log10 of the lowest peak LR.
         losses: (curves, schedules, budgets, peaks).
@@ -163,7 +167,7 @@ def fit(curves: Curves, x: Any, chosen: Any, steps: int, starts: int) -> tuple[A
     return jax.jit(lambda masks: jax.lax.map(best, masks))(jnp.asarray(chosen, jnp.float32))
 
 
-def print_constants(constants: Any, read: Any, mean: Any, spread: Any) -> None:
+def print_constants(constants: Any, inputs_read: Any, mean: Any, spread: Any) -> None:
     """As they stand in rule.py: for inputs that are not standardised."""
     weights = constants["weights"] / spread[:, None]
     slopes = constants["slopes"] / spread
@@ -173,7 +177,8 @@ def print_constants(constants: Any, read: Any, mean: Any, spread: Any) -> None:
     def row(values: Any) -> str:
         return f"({', '.join(f'{value:.3g}' for value in (np.round(values, 3) + 0.0).tolist())})"
 
-    print(f"LOWEST = {row(read.min((0, 1)))}\nHIGHEST = {row(read.max((0, 1)))}\nUSUAL = {row(mean[:-1])}")
+    print(f"LOWEST = {row(inputs_read.min((0, 1)))}\nHIGHEST = {row(inputs_read.max((0, 1)))}")
+    print(f"USUAL = {row(mean[:-1])}")
     print(f"SLOPES = {row(slopes)}\nSIZES = {row(constants['sizes'])}\nWEIGHTS = (")
     print("".join(f"    {row(unit)},\n" for unit in weights.T) + ")\nBIASES = {")
     print("".join(f'    "{name}": {row(values)},\n' for name, values in zip(FAMILIES, biases, strict=True)) + "}")
