@@ -122,7 +122,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
         raise _too_few(curve, count)
     # A test that went on after the loss had taken off is read as if it had not.
     losses = without_spikes(curve.losses[:count])
-    count = points_until_divergence(curve.lrs[:count], losses)
+    count = points_until_divergence(curve.lrs[:count], losses, curve.losses[:count])
     lrs, raw, losses = curve.lrs[:count], curve.losses[:count], losses[:count]
     opening = _opening(lrs)
     start: float = _median(losses[:opening])

@@ -23,8 +23,11 @@ class RunningLoss:
         self._low: list[float] = []
         self._high: list[float] = []
 
-    def climb(self, lr: float, loss: float) -> float:
-        """How far the average is above its best, in units of its fall, its size or the noise."""
+    def climb(self, lr: float, loss: float, noisy: float) -> float:
+        """How far the average is above its best, in units of its fall, its size or the noise.
+
+        ``noisy`` is the loss as it came, from which the noise is read, also where ``loss`` was freed from spikes.
+        """
         log_lr = math.log10(lr)
         kept = math.exp((self._log_lr - log_lr) / MEMORY) if self._weight else 0.0
         self._sum = self._sum * kept + loss
@@ -32,14 +35,15 @@ class RunningLoss:
         self._log_lr = log_lr
         average = self._sum / self._weight
         if math.isnan(self._first):
-            self._first = self._best = self._previous = average
+            self._first = self._best = average
+            self._previous = noisy
         self._best = min(self._best, average)
-        difference = abs(loss - self._previous)
+        difference = abs(noisy - self._previous)
         if len(self._low) == len(self._high):
             heappush(self._high, -heappushpop(self._low, -difference))
         else:
             heappush(self._low, -heappushpop(self._high, difference))
-        self._previous = loss
+        self._previous = noisy
         if len(self._low) + len(self._high) <= UNJUDGED:
             return 0.0
         noise = self._high[0]
@@ -47,7 +51,8 @@ class RunningLoss:
         return (average - self._best) / scale if scale else 0.0
 
 
-def points_until_divergence(lrs: Sequence[float], losses: Sequence[float]) -> int:
+def points_until_divergence(lrs: Sequence[float], losses: Sequence[float], noisy: Sequence[float]) -> int:
     """How many points a range test with the usual rule would have recorded of these."""
     running = RunningLoss()
-    return next((i for i, pair in enumerate(zip(lrs, losses, strict=True), 1) if running.climb(*pair) > 1.0), len(lrs))
+    told = enumerate(zip(lrs, losses, noisy, strict=True), 1)
+    return next((count for count, update in told if running.climb(*update) > 1.0), len(lrs))

@@ -123,7 +123,7 @@ class RangeTest:
         self._losses.append(value)
         if not math.isfinite(value):
             self._stop_reason = "non_finite"
-        elif self._running.climb(lr, value) > self._divergence:
+        elif self._running.climb(lr, value, value) > self._divergence:
             self._stop_reason = "diverged"
         elif len(self._lrs) == self.num_steps:
             self._stop_reason = "completed"

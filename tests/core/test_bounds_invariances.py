@@ -73,6 +73,7 @@ def test_the_unit_of_the_loss_does_not_matter(curve: LRCurve, power: float, opti
 
 @settings(deadline=None, max_examples=100)
 @given(curves, st.floats(-1e3, 1e6), st.sampled_from(OPTIMIZERS))
+@example(recorded(60, 0.1), -2.25, "SGD")
 def test_the_zero_of_the_loss_matters_little(curve: LRCurve, shift: float, optimizer: str | None) -> None:
     """A constant added to the loss moves max_lr by less than SHIFT_FACTOR, below zero by less than 3.
 

@@ -179,4 +179,4 @@ def test_stops_where_its_docstring_says(losses: list[float], divergence: float) 
     assert len(test.curve) == expected
     assert test.stop_reason == reason
     if divergence == 1.0:
-        assert points_until_divergence(lrs, losses) == expected
+        assert points_until_divergence(lrs, losses, losses) == expected
