@@ -130,8 +130,11 @@ def print_row(table: Table, title: str, detail: bool, **wanted: Any) -> None:
         mine, other = figures[OURS][name], choose(figures[rule][name] for rule in theirs)
         cells.append(f"{mine:.3f} {other:.3f} {mine / other if other else float('nan'):5.2f}")
     deserved = "  -  " if share == 1 else f"{min(refused):.3f}"
-    three = figures[OURS_OF_SEEDS]["mean"]
-    print(f"{title:22} " + "   ".join(cells) + f"   {share:8.3f}   {deserved:>7}   {three:7.3f}")
+    # One and three seeds, where both answer; the rows of the two are side by side.
+    one = np.flatnonzero(table.select(rule=OURS, **wanted))
+    one = one[[lr is not None for lr in table.columns["lr"][one + 1]]]
+    seeds = " ".join(f"{table.columns['regret'][places].astype(float).mean():.3f}" for places in (one, one + 1))
+    print(f"{title:22} " + "   ".join(cells) + f"   {share:8.3f}   {deserved:>7}   {seeds}")
     if detail:
         for rule, values in figures.items():
             print(f"    {rule:18} " + " ".join(f"{name} {value:6.3f}" for name, value in values.items()))
@@ -197,7 +200,7 @@ def main() -> None:
     table = Table(score(chosen, ("full", "quarter")))
     print(f"{len({pair.task for pair in chosen})} tasks, {len(chosen)} task-optimizer pairs\n")
     print(f"{'':22} {'mean regret':19}   {'share above 0.2':19}   {'within 10 % of best':19}")
-    print(f"{'':22} " + "   ".join(["ours  best  ratio "] * 3) + "    answered   refused   3 seeds")
+    print(f"{'':22} " + "   ".join(["ours  best  ratio "] * 3) + "    answered   refused   1, 3 seeds")
     for mode in MODES if arguments.detail else MODES[:1]:
         for length in LENGTHS if arguments.detail else LENGTHS[:2]:
             for schedule in SCHEDULES:
