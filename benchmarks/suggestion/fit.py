@@ -19,12 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from recorded import BUDGETS, LENGTHS, SCHEDULES, pairs
-from score import stopped
+from score import reading, stopped
 from sklearn.linear_model import LogisticRegression
 
-import clr_core
 from clr_core.bounds.confidence import evidence
-from clr_core.bounds.landmarks import read_landmarks
 from clr_core.bounds.rule import FAMILIES, families_of, inputs
 
 LINEAR_SHARE, LONGEST_SHARE, QUARTER_SHARE = 0.5, 0.5, 0.5
@@ -75,9 +73,8 @@ def read(held_out: bool, quick: bool) -> Curves:
         for (mode, length), curves in pair.curves.items():
             share = (1.0 if mode == "exponential" else LINEAR_SHARE) * (LONGEST_SHARE if length == max(LENGTHS) else 1)
             for curve in curves:
-                try:
-                    marks = read_landmarks(stopped(curve, mode))
-                except clr_core.Undetermined:
+                marks = reading(stopped(curve, mode))
+                if marks is None:
                     continue
                 families = families_of(curve)
                 rows.append(
