@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from recorded import BATCH, DATA, GRID_OPTIMIZERS, LENGTHS
+from recorded import DATA, GRID_OPTIMIZERS, LENGTHS
 from tasks import OPTIMIZERS, TASKS, Task
 
 import clr_core
@@ -55,7 +55,7 @@ class Trainer:
     def __init__(self, task: Task) -> None:
         self._training, self._validation = task.load()
         x, y = self._training
-        self._network = task.network
+        self._network, self._batch = task.network, task.batch
 
         def branch(name: str) -> Callable[..., Any]:
             def update(gradient: Any, memory: Any, parameters: Any) -> Any:
@@ -101,7 +101,7 @@ class Trainer:
         padded = np.zeros((len(GRID), -(-steps // self._chunk_steps) * self._chunk_steps), np.float32)
         padded[:rows, :steps] = lrs
         generators = [np.random.default_rng(seed) for seed in seeds]
-        chosen = np.array([g.integers(0, len(self._training[0]), (padded.shape[1], BATCH)) for g in generators])
+        chosen = np.array([g.integers(0, len(self._training[0]), (padded.shape[1], self._batch)) for g in generators])
         state, seen, number = self._start(seeds), [], list(OPTIMIZERS).index(optimizer)
         for first in range(0, padded.shape[1], self._chunk_steps):
             part = slice(first, first + self._chunk_steps)
@@ -166,12 +166,12 @@ def generate(trainer: Trainer, task: Task, name: str, optimizer: str) -> Iterato
         yield f"{mode}/{length}/accuracy", accuracies[row, :, :length]
 
 
-def compact(name: str, values: Any, before: Any) -> Any:
+def compact(name: str, values: Any, before: Any, batch: int) -> Any:
     """Small files: of a curve half floats of the loss before training, 100 at most, and accuracies as counts."""
     if values.shape[-1:] < (min(LENGTHS),):
         return values.astype(np.float32)
     if name.endswith("accuracy"):
-        return np.round(values * BATCH).astype(np.uint8)
+        return np.round(values * batch).astype(np.uint8)
     relative = values / before.mean()
     return np.where(np.isfinite(relative), np.clip(relative, -100.0, 100.0), relative).astype(np.float16)
 
@@ -190,7 +190,7 @@ def main() -> None:
         task = TASKS[name]
         trainer = Trainer(task)
         found = [
-            {key: compact(key, value, arrays["before"]) for key, value in arrays.items()}
+            {key: compact(key, value, arrays["before"], task.batch) for key, value in arrays.items()}
             for arrays in (
                 dict(generate(trainer, task, name, o)) for o in list(OPTIMIZERS)[: 1 if arguments.quick else None]
             )
@@ -198,7 +198,7 @@ def main() -> None:
         # The first axis of every array is the optimizer; of a two-dimensional grid, only those that have one.
         keys = {key for arrays in found for key in arrays}
         arrays = {key: np.stack([arrays[key] for arrays in found if key in arrays]) for key in sorted(keys)}
-        labels = {key: getattr(task, key) for key in ("kind", "total_steps")}
+        labels = {key: getattr(task, key) for key in ("kind", "total_steps", "batch")}
         if not arguments.quick:
             file = DATA / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
             np.savez_compressed(file, name=name, optimizers=list(OPTIMIZERS), **labels, **arrays)

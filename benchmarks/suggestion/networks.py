@@ -11,17 +11,19 @@ from sources import ALPHABET, CONTEXT
 
 
 class Dense(nn.Module):
-    """Fully connected layers; with no hidden ones, a linear model."""
+    """Fully connected layers; with no hidden ones, a linear model. Weights begin with variance ``scale / inputs``."""
 
     hidden: Sequence[int]
     outputs: int
     activation: Callable[[Any], Any] = nn.relu
+    scale: float = 1.0
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
+        first = nn.initializers.variance_scaling(self.scale, "fan_in", "truncated_normal")
         for width in self.hidden:
-            x = self.activation(nn.Dense(width)(x))
-        return nn.Dense(self.outputs)(x)
+            x = self.activation(nn.Dense(width, kernel_init=first)(x))
+        return nn.Dense(self.outputs, kernel_init=first)(x)
 
 
 class Residual(nn.Module):

