@@ -19,11 +19,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from recorded import BUDGETS, LENGTHS, SCHEDULES, pairs
-from score import reading, stopped
+from score import stopped
 from sklearn.linear_model import LogisticRegression
 
 from clr_core.bounds.confidence import evidence
+from clr_core.bounds.landmarks import Landmarks
 from clr_core.bounds.rule import FAMILIES, families_of, inputs
+from clr_core.bounds.suggest import reading_of
 
 LINEAR_SHARE, LONGEST_SHARE, QUARTER_SHARE = 0.5, 0.5, 0.5
 """Weights of linear ramps, of the longest tests and of the short budget."""
@@ -73,8 +75,8 @@ def read(held_out: bool, quick: bool) -> Curves:
         for (mode, length), curves in pair.curves.items():
             share = (1.0 if mode == "exponential" else LINEAR_SHARE) * (LONGEST_SHARE if length == max(LENGTHS) else 1)
             for curve in curves:
-                marks = reading(stopped(curve, mode))
-                if marks is None:
+                marks = reading_of(stopped(curve, mode))
+                if not isinstance(marks, Landmarks):
                     continue
                 families = families_of(curve)
                 rows.append(

@@ -22,8 +22,8 @@ import peers
 from recorded import LENGTHS, MODES, SCHEDULES, Pair, pairs
 
 import clr_core
-from clr_core.bounds.landmarks import Landmarks, read_landmarks
-from clr_core.bounds.suggest import bounds_of
+from clr_core.bounds.landmarks import Landmarks
+from clr_core.bounds.suggest import bounds_of, most_of, reading_of
 
 OURS, OURS_OF_SEEDS = "clr", "clr, 3 seeds"
 RESULTS = Path(__file__).parent / "results.csv"
@@ -39,12 +39,12 @@ def stopped(curve: clr_core.LRCurve, mode: str) -> clr_core.LRCurve:
     return test.curve
 
 
-def reading(curve: clr_core.LRCurve) -> Landmarks | None:
-    """The landmarks of a curve, read once for all schedules and budgets; None where it is refused."""
+def majority(readings: Sequence[Landmarks | clr_core.Undetermined]) -> list[Landmarks]:
+    """What several curves together say; nothing where most are refused."""
     try:
-        return read_landmarks(curve)
+        return most_of(readings)
     except clr_core.Undetermined:
-        return None
+        return []
 
 
 def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]]:
@@ -54,15 +54,15 @@ def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]
         for (mode, length), curves in pair.curves.items():
             theirs = [{name: rule(c.lrs, c.losses) for name, rule in peers.RULES.items()} for c in curves]
             ours = [stopped(curve, mode) for curve in curves]
-            readings = [reading(curve) for curve in ours]
-            known = [marks for marks in readings if marks is not None]
+            readings = [reading_of(curve) for curve in ours]
+            known = majority(readings)
             for schedule in SCHEDULES:
                 for budget in budgets:
                     truth = pair.truth(schedule, budget)
                     suggest = partial(bounds_of, schedule=schedule, total_steps=pair.total_steps(budget))
-                    together = suggest(ours, known) if 2 * len(known) > len(ours) else None
+                    together = suggest(ours, known) if known else None
                     for seed, (curve, marks) in enumerate(zip(ours, readings, strict=True)):
-                        found = None if marks is None else suggest([curve], [marks])
+                        found = suggest([curve], [marks]) if isinstance(marks, Landmarks) else None
                         answers = {OURS: found, OURS_OF_SEEDS: together, **theirs[seed]}
                         for rule, answer in answers.items():
                             lr = getattr(answer, "max_lr", None) if rule in (OURS, OURS_OF_SEEDS) else answer

@@ -127,7 +127,7 @@ def suggest_bounds(
         found = {getattr(item, name) for item in curves}
         if len(found) > 1:
             raise ValueError(f"curves must come from one optimizer, got {name} {sorted(map(str, found))}")
-    return bounds_of(curves, _readings(curves), schedule, budget)
+    return bounds_of(curves, most_of([reading_of(item) for item in curves]), schedule, budget)
 
 
 def bounds_of(curves: Sequence[LRCurve], readings: Sequence[Landmarks], schedule: str, total_steps: int) -> Bounds:
@@ -154,15 +154,18 @@ def _geometric_mean(values: Sequence[float]) -> float:
     return min(max(mean, min(values)), max(values))  # rounding must not take it out of their range
 
 
-def _readings(curves: Sequence[LRCurve]) -> list[Landmarks]:
-    """The landmarks of the curves that have any; the refusal, where most have none."""
-    readings: list[Landmarks] = []
-    refusals: list[Undetermined] = []
-    for curve in curves:
-        try:
-            readings.append(read_landmarks(curve))
-        except Undetermined as refusal:
-            refusals.append(refusal)
-    if len(refusals) >= max(1, len(readings)):
+def reading_of(curve: LRCurve) -> Landmarks | Undetermined:
+    """The landmarks of a curve, or why there are none."""
+    try:
+        return read_landmarks(curve)
+    except Undetermined as refusal:
+        return refusal
+
+
+def most_of(readings: Sequence[Landmarks | Undetermined]) -> list[Landmarks]:
+    """Those that have landmarks; the first refusal is raised where half or more are refused."""
+    known = [reading for reading in readings if isinstance(reading, Landmarks)]
+    refusals = [reading for reading in readings if isinstance(reading, Undetermined)]
+    if len(refusals) >= max(1, len(known)):
         raise refusals[0]
-    return readings
+    return known
