@@ -125,28 +125,20 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     count = points_until_divergence(curve.lrs[:count], losses, curve.losses[:count])
     lrs, raw, losses = curve.lrs[:count], curve.losses[:count], losses[:count]
     opening = _opening(lrs)
-    start: float = _median(losses[:opening])
-    # A loss further above the start than it ever fell below says no more than that it diverged, and
-    # its height would reach back into the smoothed curve.
-    lowest = min(losses)
-    ceiling = 2 * start - lowest
-    smoothed, slopes = fit_lines(lrs, [min(loss, ceiling) for loss in losses], SMOOTHING_DECADES)
-    # A line through a flat stretch and the take-off after it runs below both.
-    smoothed = [max(loss, lowest) for loss in smoothed]
-    best = min(range(count), key=smoothed.__getitem__)
-    if best < FIRST_BEST:
-        best = min(range(min(opening, count - 1), count), key=smoothed.__getitem__)
+    # The mean, as the smoothed losses are means: of losses with a long tail the median is lower, and hides a fall.
+    start = sum(loss / opening for loss in losses[:opening])
+    smoothed, slopes = _smoothed(lrs, losses, start)
+    best = _lowest(smoothed, opening)
     fall = start - smoothed[best]
     # Until the best point a loss is not yet blown up; half of the points are enough to know the noise by.
     noise = _noise(raw[: max(best + 2, count // 2)])
     # The kernel averages about 4 * SMOOTHING_DECADES worth of points.
     averaged = 4 * SMOOTHING_DECADES * count / max(math.log10(lrs[-1] / lrs[0]), SMOOTHING_DECADES)
-    standard_error = noise / math.sqrt(max(averaged, 1.0))
+    standard_error, rounding = noise / math.sqrt(max(averaged, 1.0)), 1e-9 * abs(start)
+    fall_clear = fall > max(CLEAR_FALL * standard_error, rounding)
     blown_up = count < len(curve) or curve.stop_reason == "diverged"
-    takes_off = blown_up or max(losses) - start > max(CLEAR_FALL * noise, 1e-9 * abs(start))
-    fall_clear = fall > max(CLEAR_FALL * standard_error, 1e-9 * abs(start))
-    any_fall = fall > max(ANY_FALL * standard_error, 1e-9 * abs(start))
-    if not (fall_clear or (any_fall and takes_off)):
+    takes_off = blown_up or max(losses) - start > max(CLEAR_FALL * noise, rounding)
+    if not (fall_clear or (takes_off and fall > max(ANY_FALL * standard_error, rounding))):
         raise _no_fall(lrs, losses, start, noise, takes_off=takes_off, early=curve.finite_points // 5)
     # Looking back from the best point, so that noise on the way down is not taken for the fall.
     fall_start = _crossing(lrs, smoothed, start - 0.1 * fall, range(best, -1, -1))
@@ -197,6 +189,25 @@ def without_spikes(losses: Sequence[float]) -> list[float]:
 def _median(values: Sequence[Any]) -> Any:
     """The middle value, the lower of two; ``statistics`` would cost more time to load than all of core."""
     return sorted(values)[(len(values) - 1) // 2]
+
+
+def _smoothed(lrs: Sequence[float], losses: Sequence[float], start: float) -> tuple[list[float], list[float]]:
+    """The smoothed losses and their slopes, without what a take-off would do to the curve before it."""
+    # A loss further above the start than it ever fell below says no more than that it diverged, and
+    # its height would reach back into the smoothed curve.
+    lowest = min(losses)
+    ceiling = 2 * start - lowest
+    smoothed, slopes = fit_lines(lrs, [min(loss, ceiling) for loss in losses], SMOOTHING_DECADES)
+    # A line through a flat stretch and the take-off after it runs below both.
+    return [max(loss, lowest) for loss in smoothed], slopes
+
+
+def _lowest(smoothed: Sequence[float], opening: int) -> int:
+    """The place of the lowest loss; where the loss rises from the beginning, the lowest after the opening."""
+    best = min(range(len(smoothed)), key=smoothed.__getitem__)
+    if best >= FIRST_BEST:
+        return best
+    return min(range(min(opening, len(smoothed) - 1), len(smoothed)), key=smoothed.__getitem__)
 
 
 def _opening(lrs: Sequence[float]) -> int:
