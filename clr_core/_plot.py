@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from clr_core.bounds.report import NAMES, picture
+from clr_core.bounds.report import NAMES, length, picture
 from clr_core.bounds.smoothing import smooth
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def bounds_figure(bounds: Bounds, path: str | PathLike[str] | None = None) -> An
     if marks.rise_seen:
         axes.axvline(marks.rise_lr, color=RISE, linestyle="--", label=f"rising at {marks.rise_lr:.3g}")
     _draw_accuracy(axes, curve)
-    axes.set_title(
-        f"Bounds for {NAMES[bounds.schedule]} over {bounds.total_steps:,} updates, confidence {bounds.confidence:.2f}"
-    )
+    axes.set_title(f"Bounds for {NAMES[bounds.schedule]} over {length(bounds)}, confidence {bounds.confidence:.2f}")
     _add_legend(figure)
     return save(figure, path)
 

@@ -13,7 +13,7 @@ BLUE, ORANGE, GREY = _plot.SMOOTH, _plot.ACCENT, _plot.RAW
 problem = Spaces()
 curve = problem.range_test()
 steps = problem.epochs * problem.steps_per_epoch
-bounds = clr_core.suggest_bounds(curve, total_steps=steps)
+bounds = clr_core.suggest_bounds(curve, total_steps=steps, steps_per_epoch=problem.steps_per_epoch)
 schedule = clr_core.triangular2(bounds.base_lr, bounds.max_lr, step_size=2 * problem.steps_per_epoch)
 
 figure = _plot.new_figure(11, 4)

@@ -59,7 +59,7 @@ curve = clr_optax.range_test(loss_fn, params, optax.adamw, batches, state=state,
 
 # 2. The bounds for one cycle, with their evidence.
 steps = EPOCHS * num_batches
-bounds = clr_core.suggest_bounds(curve, schedule="one_cycle", total_steps=steps)
+bounds = clr_core.suggest_bounds(curve, schedule="one_cycle", total_steps=steps, steps_per_epoch=num_batches)
 print(bounds)
 
 # 3. One cycle over the whole training, in Flax's own optimizer. The model is as it was before the test.

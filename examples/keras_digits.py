@@ -35,7 +35,7 @@ curves = [clr_keras.range_test(new_model(1e-3, seed), x, y, batch_size=BATCH, st
 
 # 2. The bounds for a training of whole cycles, with their evidence.
 plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=len(x) // BATCH)
-bounds = clr_core.suggest_bounds(curves, total_steps=plan.total_steps)
+bounds = clr_core.suggest_bounds(curves, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
 print(bounds)
 
 # 3. Whole cycles between them, and today's simple baseline beside it.

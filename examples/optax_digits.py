@@ -64,7 +64,7 @@ curves = clr_optax.range_test(loss_fn, init, optax.adam, batches, start_lr=1e-5,
 
 # 2. The bounds for a training of whole cycles, with their evidence.
 plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=num_batches)
-bounds = clr_core.suggest_bounds(curves, total_steps=plan.total_steps)
+bounds = clr_core.suggest_bounds(curves, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
 print(bounds)
 
 # 3. Whole cycles between them, and today's simple baseline beside it.

@@ -27,7 +27,7 @@ curve = clr_torch.range_test(model, optimizer, criterion, loader)
 
 # 2. The bounds for about 12 epochs of whole cycles, with what speaks for them.
 plan = clr_core.plan_cycles(steps_per_epoch=len(loader), epochs=12)
-bounds = clr_core.suggest_bounds(curve, total_steps=plan.total_steps)
+bounds = clr_core.suggest_bounds(curve, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
 print(bounds)
 
 # 3. Training, in cycles that end when it does.

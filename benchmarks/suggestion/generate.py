@@ -53,8 +53,8 @@ class Trainer:
     """
 
     def __init__(self, task: Task) -> None:
-        self._training, self._validation = task.load()
-        x, y = self._training
+        self.training, self._validation = task.load()
+        x, y = self.training
         self._network, self._batch = task.network, task.batch
 
         def branch(name: str) -> Callable[..., Any]:
@@ -101,7 +101,7 @@ class Trainer:
         padded = np.zeros((len(GRID), -(-steps // self._chunk_steps) * self._chunk_steps), np.float32)
         padded[:rows, :steps] = lrs
         generators = [np.random.default_rng(seed) for seed in seeds]
-        chosen = np.array([g.integers(0, len(self._training[0]), (padded.shape[1], self._batch)) for g in generators])
+        chosen = np.array([g.integers(0, len(self.training[0]), (padded.shape[1], self._batch)) for g in generators])
         state, seen, number = self._start(seeds), [], list(OPTIMIZERS).index(optimizer)
         for first in range(0, padded.shape[1], self._chunk_steps):
             part = slice(first, first + self._chunk_steps)
@@ -116,7 +116,7 @@ class Trainer:
         def copies(leaf: Any) -> Any:
             return jnp.broadcast_to(leaf, (len(GRID), *jnp.shape(leaf)))
 
-        first = [self._network.init(jax.random.key(seed), self._training[0][:2]) for seed in seeds]
+        first = [self._network.init(jax.random.key(seed), self.training[0][:2]) for seed in seeds]
         states = [
             jax.tree.map(copies, (parameters, {name: o.init(parameters) for name, o in OPTIMIZERS.items()}))
             for parameters in first
@@ -199,6 +199,7 @@ def main() -> None:
         keys = {key for arrays in found for key in arrays}
         arrays = {key: np.stack([arrays[key] for arrays in found if key in arrays]) for key in sorted(keys)}
         labels = {key: getattr(task, key) for key in ("kind", "total_steps", "batch")}
+        labels["examples"] = len(trainer.training[0])
         if not arguments.quick:
             file = DATA / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
             np.savez_compressed(file, name=name, optimizers=list(OPTIMIZERS), **labels, **arrays)

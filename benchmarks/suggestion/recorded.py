@@ -141,6 +141,11 @@ class Pair:
     def total_steps(self, budget: str = "full") -> int:
         return int(self.arrays["total_steps"]) // {"full": 1, "quarter": 4}[budget]
 
+    @property
+    def steps_per_epoch(self) -> float:
+        """Updates that see every training example once."""
+        return float(self.arrays["examples"] / self.arrays["batch"])
+
     @cached_property
     def curves(self) -> dict[tuple[str, int], list[clr_core.LRCurve]]:
         """By mode and length, three seeds each; never stopped, whatever the loss."""
@@ -153,7 +158,7 @@ class Pair:
                 lrs = ramp(start, end, length).values(length)
                 losses, accuracies = (
                     self[f"{name}/loss"] * self["before"].mean(),
-                    self[f"{name}/accuracy"] / self.arrays.get("batch", 32),
+                    self[f"{name}/accuracy"] / self.arrays["batch"],
                 )
                 labels: Any = {"optimizer": CLASSES[self.optimizer], "momentum": MOMENTUM.get(self.optimizer)}
                 result[mode, length] = [

@@ -23,9 +23,10 @@ from recorded import LENGTHS, MODES, SCHEDULES, Pair, pairs
 
 import clr_core
 from clr_core.bounds.landmarks import Landmarks
+from clr_core.bounds.rule import Budget
 from clr_core.bounds.suggest import bounds_of, most_of, reading_of
 
-OURS, OURS_OF_SEEDS = "clr", "clr, 3 seeds"
+OURS, OURS_OF_SEEDS, OURS_UNTOLD = "clr", "clr, 3 seeds", "clr, epochs not told"
 RESULTS = Path(__file__).parent / "results.csv"
 
 
@@ -59,13 +60,15 @@ def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]
             for schedule in SCHEDULES:
                 for budget in budgets:
                     truth = pair.truth(schedule, budget)
-                    suggest = partial(bounds_of, schedule=schedule, total_steps=pair.total_steps(budget))
+                    told = Budget(pair.total_steps(budget), pair.steps_per_epoch)
+                    suggest = partial(bounds_of, schedule=schedule, budget=told)
                     together = suggest(ours, known) if known else None
                     for seed, (curve, marks) in enumerate(zip(ours, readings, strict=True)):
                         found = suggest([curve], [marks]) if isinstance(marks, Landmarks) else None
-                        answers = {OURS: found, OURS_OF_SEEDS: together, **theirs[seed]}
+                        untold = found and suggest([curve], [marks], budget=told._replace(steps_per_epoch=None))
+                        answers = {OURS: found, OURS_OF_SEEDS: together, OURS_UNTOLD: untold, **theirs[seed]}
                         for rule, answer in answers.items():
-                            lr = getattr(answer, "max_lr", None) if rule in (OURS, OURS_OF_SEEDS) else answer
+                            lr = answer if rule in peers.RULES else getattr(answer, "max_lr", None)
                             rows.append(
                                 {
                                     "task": pair.task,
@@ -120,7 +123,7 @@ class Table:
 def print_row(table: Table, title: str, detail: bool, **wanted: Any) -> None:
     """One row of the comparison: ours, the best peer in each figure, and the ratio."""
     figures = {rule: table.figures(table.select(rule=rule, **wanted)) for rule in table.rules}
-    theirs = [rule for rule in table.rules if rule not in (OURS, OURS_OF_SEEDS)]
+    theirs = list(peers.RULES)
     all_of_ours = table.select(answered=None, rule=OURS, **wanted)
     share = table.answered[all_of_ours].mean()
     refused = [table.figures(table.select(answered=False, rule=rule, **wanted))["mean"] for rule in theirs]

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from clr_core._text_chart import decade_ticks
-from clr_core.bounds.report import NAMES, picture, report
+from clr_core.bounds.report import NAMES, length, picture, report
 
 if TYPE_CHECKING:
     from clr_core.bounds.suggest import Bounds
@@ -36,7 +36,7 @@ def fragment(bounds: Bounds) -> str:
     )
     doubts = "".join(f"<li>{escape(doubt)}</li>" for doubt in bounds.doubts)
     return (
-        f"<div><b>Bounds for {NAMES[bounds.schedule]} over {bounds.total_steps:,} updates</b>"
+        f"<div><b>Bounds for {NAMES[bounds.schedule]} over {length(bounds)}</b>"
         f"<table><tr>{head}</tr><tr>{row}</tr></table>{f'<ul>{doubts}</ul>' if doubts else ''}{_drawing(bounds)}<br>"
         f"<small>{caption}</small>"
         f"<details><summary>Report</summary><pre>{escape(report(bounds))}</pre></details></div>"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clr_core._text_chart import TextChart, decade_ticks
 from clr_core.bounds.landmarks import Landmarks, without_spikes
-from clr_core.bounds.rule import TYPICAL_STEPS, effects, families_of, max_lr_of
+from clr_core.bounds.rule import TYPICAL_STEPS, Budget, effects, families_of, max_lr_of
 from clr_core.bounds.smoothing import smooth
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ WIDTH = 100
 def report(bounds: Bounds) -> str:
     """The whole report; ``str(bounds)`` is this."""
     lines = [
-        f"Bounds for {NAMES[bounds.schedule]} over {bounds.total_steps:,} updates, "
-        f"confidence {bounds.confidence:.2f} of 1",
+        f"Bounds for {NAMES[bounds.schedule]} over {length(bounds)}, confidence {bounds.confidence:.2f} of 1",
         "",
         f"  base_lr = {bounds.base_lr:.3g}",
         f"  max_lr  = {bounds.max_lr:.3g}",
@@ -52,6 +51,16 @@ def report(bounds: Bounds) -> str:
         lines += ["", "To doubt, and what to do about it:", *_indented(bounds.doubts, "  - ")]
     lines += ["", "Then:" if bounds.doubts else "Next:", *_indented(_next(bounds), "  - ")]
     return "\n".join(lines)
+
+
+def length(bounds: Bounds) -> str:
+    """The updates of the training to come and, where it is known, their epochs."""
+    updates = f"{bounds.total_steps:,} updates"
+    return (
+        updates
+        if bounds.steps_per_epoch is None
+        else f"{updates} ({bounds.total_steps / bounds.steps_per_epoch:.3g} epochs)"
+    )
 
 
 def _indented(sentences: Iterator[str] | Sequence[str], mark: str = "  ") -> Iterator[str]:
@@ -95,19 +104,20 @@ def _origin(bounds: Bounds) -> Iterator[str]:
         if marks.rise_seen
         else f"The loss never rose, so the last lr, {marks.rise_lr:.3g}, stands for the one that is too much."
     )
-    max_lr = max_lr_of(marks, families, schedule, bounds.total_steps)
+    budget = Budget(bounds.total_steps, bounds.steps_per_epoch)
+    max_lr = max_lr_of(marks, families, schedule, budget)
     optimizer = _optimizer(curve) if families else "an optimizer that is not known"
     yield (
-        f"For {NAMES[schedule]} over {bounds.total_steps:,} updates with {optimizer}, a rule fitted to trainings that "
+        f"For {NAMES[schedule]} over {length(bounds)} with {optimizer}, a rule fitted to trainings that "
         f"were run to the end takes {max_lr / marks.rise_lr:.3g} times that, {max_lr:.3g}."
     )
     counted = [
         f"{name} ({'raises' if factor > 1 else 'lowers'} it {max(factor, 1 / factor):.2g} times)"
-        for name, factor in effects(marks, families, bounds.total_steps).items()
+        for name, factor in effects(marks, families, budget).items()
         if not 0.8 < factor < 1.25
     ]
     if counted:
-        yield f"What tells this curve from a usual one: {'; '.join(counted)}."
+        yield f"What is other than usual: {'; '.join(counted)}."
     if max_lr == marks.last_lr:
         yield "That is the last lr of the test; beyond it nothing is known."
     ratio = bounds.max_lr / bounds.base_lr
@@ -137,6 +147,11 @@ def _next(bounds: Bounds) -> Iterator[str]:
         yield (
             f"{steps} updates is what stands where no number is given: if your training has more or fewer, "
             "say so with total_steps (--total-steps of clr suggest)."
+        )
+    if bounds.steps_per_epoch is None:
+        yield (
+            "Say how many updates make an epoch, with steps_per_epoch (--steps-per-epoch), for bounds that "
+            "heed how often each example is seen."
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from clr_core import _validation as check
 from clr_core.bounds.confidence import confidence_of, doubts_of
 from clr_core.bounds.landmarks import Landmarks, Undetermined, combine, read_landmarks
-from clr_core.bounds.rule import SCHEDULES, TYPICAL_STEPS, families_of, max_lr_of
+from clr_core.bounds.rule import SCHEDULES, TYPICAL_STEPS, Budget, families_of, max_lr_of
 from clr_core.range_test.curve import LRCurve
 
 BASE_FRACTIONS = {"one_cycle": 1 / 10, "cyclic": 1 / 4, "constant": 1.0}
@@ -31,6 +31,7 @@ class Bounds:
         evidence: The landmarks of the curve; of several curves, the median of each.
         schedule: The kind of schedule the bounds are for.
         total_steps: The updates of the training they are for.
+        steps_per_epoch: How many of these see every example once; None where it was not said.
         doubts: What lowers the confidence, each with what to do about it.
         curves: What was read.
     """
@@ -42,6 +43,7 @@ class Bounds:
     evidence: Landmarks
     schedule: str
     total_steps: int
+    steps_per_epoch: float | None
     doubts: tuple[str, ...]
     curves: tuple[LRCurve, ...] = field(repr=False)
 
@@ -75,15 +77,19 @@ class Bounds:
 
 
 def suggest_bounds(
-    curve: LRCurve | Sequence[LRCurve], *, schedule: str = "cyclic", total_steps: int | None = None
+    curve: LRCurve | Sequence[LRCurve],
+    *,
+    schedule: str = "cyclic",
+    total_steps: int | None = None,
+    steps_per_epoch: float | None = None,
 ) -> Bounds:
     """The bounds that a range test suggests for a schedule, with the evidence and what is doubtful in it.
 
     The loss of a range test falls, rests, and takes off. ``max_lr`` is the LR at which it rises again, the onset of
     divergence, times a factor. The factor follows from six numbers read from the curve (how far it took to learn,
     how sharply the loss takes off, at which LR it rises, how large the fall is against the noise and against
-    the loss, how long the test was), from the optimizer, the schedule and the updates to come;
-    ``clr_core.bounds.rule`` has the formula, fitted to 63 tasks that were trained to the end at many LRs. The
+    the loss, how long the test was), from the optimizer, the schedule, the updates and the epochs to come;
+    ``clr_core.bounds.rule`` has the formula, fitted to 123 tasks that were trained to the end at many LRs. The
     accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is a quarter of
     ``max_lr`` for cycles, a tenth for one cycle.
 
@@ -92,8 +98,11 @@ def suggest_bounds(
             own bounds, and the result is their geometric mean.
         schedule: ``"cyclic"``, ``"one_cycle"`` or ``"constant"``: what the bounds are for.
         total_steps: Updates in the training to come, an int from 1 to 2**31 - 1; None stands for 500. More never
-            raise max_lr. The rule was fitted to 60 to 960: fewer count as 60, and beyond 960 max_lr falls as
+            raise max_lr. The rule was fitted to 64 to 1920: fewer count as 64, and beyond 1920 max_lr falls as
             ``total_steps**-0.4``, the trend of the fit, up to 10,000.
+        steps_per_epoch: Updates that see every example once, > 0: examples / batch size, ``len(loader)``. None
+            stands for a training of 10 epochs. Fewer never raise max_lr: the more often an example is seen, the
+            sooner it is learned by heart.
 
     Raises:
         TypeError: An argument is of the wrong kind.
@@ -117,7 +126,8 @@ def suggest_bounds(
     and benchmarks/suggestion says how well it does.
     """
     check.choice("schedule", schedule, SCHEDULES)
-    budget = TYPICAL_STEPS if total_steps is None else check.whole("total_steps", total_steps)
+    steps = TYPICAL_STEPS if total_steps is None else check.whole("total_steps", total_steps)
+    epoch = None if steps_per_epoch is None else check.real("steps_per_epoch", steps_per_epoch, above=0.0)
     curves = (curve,) if isinstance(curve, LRCurve) else curve
     if not isinstance(curves, Sequence) or not all(isinstance(item, LRCurve) for item in curves):
         raise TypeError(f"curve must be an LRCurve or a list of them, got curve={curve!r}")
@@ -127,23 +137,24 @@ def suggest_bounds(
         found = {getattr(item, name) for item in curves}
         if len(found) > 1:
             raise ValueError(f"curves must come from one optimizer, got {name} {sorted(map(str, found))}")
-    return bounds_of(curves, most_of([reading_of(item) for item in curves]), schedule, budget)
+    return bounds_of(curves, most_of([reading_of(item) for item in curves]), schedule, Budget(steps, epoch))
 
 
-def bounds_of(curves: Sequence[LRCurve], readings: Sequence[Landmarks], schedule: str, total_steps: int) -> Bounds:
+def bounds_of(curves: Sequence[LRCurve], readings: Sequence[Landmarks], schedule: str, budget: Budget) -> Bounds:
     """The bounds that follow from the landmarks of some curves."""
     optimizer, families = curves[0].optimizer, families_of(curves[0])
-    max_lrs = [max_lr_of(reading, families, schedule, total_steps) for reading in readings]
+    max_lrs = [max_lr_of(reading, families, schedule, budget) for reading in readings]
     max_lr, marks = _geometric_mean(max_lrs), combine(readings)
-    doubts = list(doubts_of(marks, optimizer, families, max_lrs, total_steps))
+    doubts = list(doubts_of(marks, optimizer, families, max_lrs, budget.total_steps))
     return Bounds(
         base_lr=max_lr * BASE_FRACTIONS[schedule],
         max_lr=max_lr,
-        lr=_geometric_mean([max_lr_of(reading, families, "constant", total_steps) for reading in readings]),
-        confidence=math.prod((factor for factor, _ in doubts), start=confidence_of(marks, families)),
+        lr=_geometric_mean([max_lr_of(reading, families, "constant", budget) for reading in readings]),
+        confidence=math.prod((factor for factor, _ in doubts), start=confidence_of(marks, families, budget)),
         evidence=marks,
         schedule=schedule,
-        total_steps=total_steps,
+        total_steps=budget.total_steps,
+        steps_per_epoch=budget.steps_per_epoch,
         doubts=tuple(sentence for _, sentence in doubts),
         curves=tuple(curves),
     )

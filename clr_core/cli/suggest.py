@@ -30,6 +30,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--total-steps", type=int, metavar="N", help="updates of the training to come (500 where it is not said)"
     )
+    parser.add_argument(
+        "--steps-per-epoch", type=float, metavar="N", help="how many of these see every example once, where you know it"
+    )
     parser.add_argument("--optimizer", metavar="NAME", help="SGD, AdamW, ...: where the file does not say")
     parser.add_argument(
         "--momentum",
@@ -48,7 +51,12 @@ def run(arguments: argparse.Namespace) -> None:
         curves = [replace(curve, optimizer=arguments.optimizer) for curve in curves]
     if arguments.momentum is not None:
         curves = [replace(curve, momentum=arguments.momentum) for curve in curves]
-    bounds = suggest_bounds(curves, schedule=arguments.schedule, total_steps=arguments.total_steps)
+    bounds = suggest_bounds(
+        curves,
+        schedule=arguments.schedule,
+        total_steps=arguments.total_steps,
+        steps_per_epoch=arguments.steps_per_epoch,
+    )
     if arguments.plot:
         bounds.plot(arguments.plot)
     print(json.dumps(bounds.to_dict()) if arguments.json else bounds)

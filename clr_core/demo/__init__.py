@@ -60,7 +60,8 @@ def run(
     write("\n".join(problem.description))
 
     write(f"\n1. Range test: one training of {problem.test_steps} updates while the learning rate (LR) rises.\n")
-    bounds = suggest_bounds(problem.range_test(), total_steps=plan.total_steps)
+    curve = problem.range_test()
+    bounds = suggest_bounds(curve, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
     write(str(bounds))
 
     write(

@@ -146,19 +146,22 @@ def test_accuracies_are_read_as_smith_reads_them() -> None:
         assert math.log10(accuracy.slow_lr) == pytest.approx(-3 + math.log(9) / 4, abs=0.1)
 
 
-@pytest.mark.parametrize("total_steps", [None, 1, 100, 960, 5000, 10**9])
+@pytest.mark.parametrize(
+    ("total_steps", "steps_per_epoch"), [(None, None), (1, 4.5), (100, None), (1920, 31), (5000, 1e-3), (10**9, 1e12)]
+)
 @pytest.mark.parametrize("schedule", list(BASE_FRACTIONS))
 @pytest.mark.parametrize(
     ("optimizer", "family"), [("AdamW", "adaptive"), ("Lion", "Lion"), ("SGD", "SGD with momentum")]
 )
 def test_max_lr_is_the_rule_of_the_docstring(
-    optimizer: str, family: str, schedule: str, total_steps: int | None
+    optimizer: str, family: str, schedule: str, total_steps: int | None, steps_per_epoch: float | None
 ) -> None:
     """The formula at the top of rule.py, computed here, times the trend beyond the longest budget of the fit."""
     recorded = replace(curve(100, 0.05, optimizer=optimizer), momentum=True if optimizer == "SGD" else None)
-    bounds = suggest_bounds(recorded, schedule=schedule, total_steps=total_steps)
+    bounds = suggest_bounds(recorded, schedule=schedule, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
     budget = 500 if total_steps is None else total_steps
-    assert bounds.total_steps == budget
+    assert (bounds.total_steps, bounds.steps_per_epoch) == (budget, steps_per_epoch)
+    epochs = 10 if steps_per_epoch is None else budget / steps_per_epoch
     marks = bounds.evidence
     fall = marks.start_loss - marks.best_loss
     ratios = [
@@ -168,7 +171,8 @@ def test_max_lr_is_the_rule_of_the_docstring(
         fall / marks.noise,
         fall / marks.start_loss,
         marks.rise_sum / marks.rise_lr,
-        max(60, min(budget, 960)),
+        max(10 ** rule.LOWEST[-1], min(epochs, 10 ** rule.HIGHEST[-1])),
+        max(64, min(budget, 1920)),
     ]
     x = [math.log10(ratio) for ratio in ratios]
     bends = [
@@ -179,7 +183,7 @@ def test_max_lr_is_the_rule_of_the_docstring(
 
     def expected(kind: str) -> float:
         ratio = 10 ** (rule.OFFSETS[family][kind] + straight + sum(bends))
-        return marks.rise_lr * ratio * max(1.0, min(budget, 10_000) / 960) ** -0.4
+        return marks.rise_lr * ratio * max(1.0, min(budget, 10_000) / 1920) ** -0.4
 
     assert bounds.max_lr == pytest.approx(expected(schedule))
     assert bounds.lr == pytest.approx(expected("constant"))
@@ -360,4 +364,6 @@ def test_the_result_is_plain_json() -> None:
     fields = json.loads(json.dumps(bounds.to_dict()))
     assert fields["max_lr"] == bounds.max_lr
     assert fields["evidence"]["steepest_lr"] == bounds.evidence.steepest_lr
-    assert set(fields) == {"base_lr", "max_lr", "lr", "confidence", "schedule", "total_steps", "doubts", "evidence"}
+    assert set(fields) == {"base_lr", "max_lr", "lr", "confidence", "schedule", "total_steps", "doubts", "evidence"} | {
+        "steps_per_epoch"
+    }

@@ -15,7 +15,7 @@ import pytest
 
 import clr_core
 from clr_core import Bounds, LRCurve, suggest_bounds
-from clr_core.bounds.rule import effects, families_of
+from clr_core.bounds.rule import Budget, effects, families_of
 
 SCHEDULES = ("constant", "cyclic", "one_cycle")
 
@@ -139,7 +139,7 @@ def test_what_is_unusual_is_said_with_its_effect() -> None:
     """The effects in the report are those of the rule: a curve that is usual in that one respect gets as much less."""
     bounds = suggest_bounds(curve())
     text = flat(bounds)
-    found = effects(bounds.evidence, families_of(bounds.curves[0]), bounds.total_steps)
+    found = effects(bounds.evidence, families_of(bounds.curves[0]), Budget(bounds.total_steps))
     assert any(not 0.8 < factor < 1.25 for factor in found.values())
     for name, factor in found.items():
         said = f"{name} ({'raises' if factor > 1 else 'lowers'} it {max(factor, 1 / factor):.2g} times)"
@@ -181,11 +181,18 @@ def test_the_next_step_runs(schedule: str) -> None:
 
 
 def test_the_budget_that_was_not_given_is_pointed_out() -> None:
-    """Only where total_steps was left at its stand-in; and one longer than those of the fit is a doubt."""
-    hint = "say so with total_steps"
-    assert hint in flat(suggest_bounds(curve()))
-    assert hint not in flat(suggest_bounds(curve(), total_steps=320))
-    assert "trainings of up to 960 updates" in flat(suggest_bounds(curve(), total_steps=1000))
+    """Only where it was left at its stand-in; and one longer than those of the fit is a doubt."""
+    for hint, argument in (("say so with total_steps", "total_steps"), ("make an epoch", "steps_per_epoch")):
+        assert hint in flat(suggest_bounds(curve()))
+        assert hint not in flat(suggest_bounds(curve(), **{argument: 320}))
+    assert "trainings of up to 1920 updates" in flat(suggest_bounds(curve(), total_steps=2000))
+
+
+def test_epochs_are_told_where_they_are_known() -> None:
+    """In the headline and where max_lr came from."""
+    text = flat(suggest_bounds(curve(), total_steps=1200, steps_per_epoch=100))
+    assert text.startswith("Bounds for a cyclical schedule over 1,200 updates (12 epochs), confidence")
+    assert "For a cyclical schedule over 1,200 updates (12 epochs) with" in text
 
 
 class Nesting(HTMLParser):

@@ -77,13 +77,14 @@ def test_suggest_takes_the_momentum_from_the_command_line(recorded: Path) -> Non
 
 
 def test_suggest_takes_the_updates_of_the_training(recorded: Path) -> None:
-    """--total-steps is the total_steps of suggest_bounds; a longer training gets a lower max_lr."""
+    """--total-steps and --steps-per-epoch are those of suggest_bounds; a longer training gets a lower max_lr."""
     curve = clr_core.LRCurve.from_csv(recorded)
     short, long = (
-        json.loads(clr("suggest", recorded, "--json", "--total-steps", steps).stdout) for steps in ("100", "4000")
+        json.loads(clr("suggest", recorded, "--json", "--total-steps", steps, "--steps-per-epoch", "12.5").stdout)
+        for steps in ("100", "4000")
     )
-    assert short == clr_core.suggest_bounds(curve, total_steps=100).to_dict()
-    assert long == clr_core.suggest_bounds(curve, total_steps=4000).to_dict()
+    assert short == clr_core.suggest_bounds(curve, total_steps=100, steps_per_epoch=12.5).to_dict()
+    assert long == clr_core.suggest_bounds(curve, total_steps=4000, steps_per_epoch=12.5).to_dict()
     assert short["max_lr"] > long["max_lr"]
 
 
