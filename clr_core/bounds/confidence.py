@@ -13,7 +13,7 @@ USUAL_GAIN, MOST_GAIN = 0.4, 0.8
 
 CAUTION = 2.5
 """The power of the chance of a good suggestion that is the confidence. Above 0.8, 0.93 of the suggestions on tasks left
-out of the fit were good: 0.9 is promised, and other trainings differ more from these than these do among one another."""
+out of the fit were good; 0.9 is promised, since other trainings are less like these than these are like one another."""
 
 LION = FAMILIES[3]
 
