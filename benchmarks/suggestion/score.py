@@ -184,7 +184,8 @@ def print_floor(chosen: Iterable[Pair]) -> None:
             for seed in range(losses.shape[1]):
                 picked = np.delete(losses, seed, 1).mean(1).argmin()
                 best, reached = losses[:, seed].min(), losses[picked, seed]
-                regrets.append((reached - best) / (before[seed] - best))
+                # Where no LR gains anything, as where all overfit, none loses anything.
+                regrets.append((reached - best) / (before[seed] - best) if before[seed] > best else 0.0)
                 close.append(reached <= 1.1 * best)
         regret = np.array(regrets)
         mean, above = regret.mean(), (regret > 0.2).mean()
