@@ -20,6 +20,9 @@ NAMES = {"cyclic": "a cyclical schedule", "one_cycle": "one cycle", "constant": 
 
 WIDTH = 100
 
+MANY_EPOCHS = 20
+"""From there on the report warns of overfitting."""
+
 
 def report(bounds: Bounds) -> str:
     """The whole report; ``str(bounds)`` is this."""
@@ -143,6 +146,11 @@ def _next(bounds: Bounds) -> Iterator[str]:
     yield f"Train {updates:,} updates with clr_core.{call}."
     other = "half and with twice that LR" if bounds.schedule == "constant" else f"a constant LR of {bounds.lr:.3g}"
     yield f"Compare with {other}, for as many updates; keep what ends with the better validation loss."
+    if bounds.steps_per_epoch is not None and steps / bounds.steps_per_epoch >= MANY_EPOCHS:
+        yield (
+            f"Each example is seen {steps / bounds.steps_per_epoch:.3g} times: keep the weights of the best validation "
+            "loss on the way, since no range test shows whether a training will overfit."
+        )
     if steps == TYPICAL_STEPS:
         yield (
             f"{steps} updates is what stands where no number is given: if your training has more or fewer, "

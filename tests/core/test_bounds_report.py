@@ -195,6 +195,13 @@ def test_epochs_are_told_where_they_are_known() -> None:
     assert "For a cyclical schedule over 1,200 updates (12 epochs) with" in text
 
 
+def test_many_epochs_are_warned_of() -> None:
+    """Where each example is seen twenty times or more, and that is known."""
+    assert "Each example is seen 20 times" in flat(suggest_bounds(curve(), total_steps=300, steps_per_epoch=15))
+    for few in (None, 16):
+        assert "overfit" not in flat(suggest_bounds(curve(), total_steps=300, steps_per_epoch=few))
+
+
 class Nesting(HTMLParser):
     """Checks that every tag is closed in order, and collects the text."""
 
