@@ -30,7 +30,7 @@ def evidence(marks: Landmarks, families: Sequence[str], budget: Budget) -> tuple
 def confidence_of(marks: Landmarks, families: Sequence[str], budget: Budget) -> float:
     """How sure a suggestion is before there are doubts, 0 to 1."""
     log_odds = CONSTANT + sum(w * x for w, x in zip(WEIGHTS, evidence(marks, families, budget), strict=True))
-    return (1 / (1 + math.exp(-log_odds))) ** CAUTION
+    return math.pow(1 / (1 + math.exp(-log_odds)), CAUTION)
 
 
 def doubts_of(
