@@ -20,10 +20,10 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any) -> Any:
-        first = nn.initializers.variance_scaling(self.scale, "fan_in", "truncated_normal")
+        initial = nn.initializers.variance_scaling(self.scale, "fan_in", "truncated_normal")
         for width in self.hidden:
-            x = self.activation(nn.Dense(width, kernel_init=first)(x))
-        return nn.Dense(self.outputs, kernel_init=first)(x)
+            x = self.activation(nn.Dense(width, kernel_init=initial)(x))
+        return nn.Dense(self.outputs, kernel_init=initial)(x)
 
 
 class Residual(nn.Module):

@@ -156,10 +156,8 @@ class Pair:
                 start, end = self[f"{name}/ends"]
                 ramp = {"exponential": clr_core.exponential_ramp, "linear": clr_core.linear_ramp}[mode]
                 lrs = ramp(start, end, length).values(length)
-                losses, accuracies = (
-                    self[f"{name}/loss"] * self["before"].mean(),
-                    self[f"{name}/accuracy"] / self.arrays["batch"],
-                )
+                losses = self[f"{name}/loss"] * self["before"].mean()
+                accuracies = self[f"{name}/accuracy"] / self.arrays["batch"]
                 labels: Any = {"optimizer": CLASSES[self.optimizer], "momentum": MOMENTUM.get(self.optimizer)}
                 result[mode, length] = [
                     clr_core.LRCurve(lrs, loss, accuracy if accuracy.any() else None, **labels)

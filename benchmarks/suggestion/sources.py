@@ -42,15 +42,14 @@ def turned(images: Any) -> Pair:
     """Images turned by a random number of right angles -> how many."""
     side = int(len(images[0]) ** 0.5)
     turns = np.random.default_rng(0).integers(0, 4, len(images))
-    turned = [np.rot90(image.reshape(side, side), k).ravel() for image, k in zip(images, turns, strict=True)]
-    return np.array(turned), turns
+    return np.array([np.rot90(i.reshape(side, side), k).ravel() for i, k in zip(images, turns, strict=True)]), turns
 
 
 def sums(images: Any, labels: Any) -> Pair:
     """Two digits side by side -> their sum, scaled to variance 1."""
     left, right = np.random.default_rng(0).permuted(np.tile(np.arange(len(labels)), (2, 1)), axis=1)
-    total = (labels[left] + labels[right]).astype(float)
-    return np.concatenate([images[left], images[right]], 1), ((total - total.mean()) / total.std())[:, None]
+    totals = (labels[left] + labels[right]).astype(float)[:, None]
+    return np.concatenate([images[left], images[right]], 1), StandardScaler().fit_transform(totals)
 
 
 def wrong(labels: Any, share: float) -> Any:
@@ -262,16 +261,6 @@ def patches() -> Pair:
         squares = np.lib.stride_tricks.sliding_window_view(grey, (8, 8))[::6, ::6].reshape(-1, 64)
         found.append(squares - squares.mean() + 0.5)
     return np.concatenate(found), np.repeat([0, 1], [len(squares) for squares in found])
-
-
-def table_itself(load: Callable[[], Any]) -> Callable[[], Pair]:
-    """The scaled inputs of a table, as inputs and targets."""
-
-    def data() -> Pair:
-        x, _ = table(load)()
-        return x, x
-
-    return data
 
 
 def noisy(clean: Any) -> Pair:

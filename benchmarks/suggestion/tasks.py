@@ -408,9 +408,11 @@ TASKS: dict[str, Task] = {
     "el nino": Task("series", sources.table(sources.el_nino, targets=True), Dense([32], 1), 640),
     "unemployment": Task("series", sources.table(sources.unemployment, targets=True), Dense([32], 1, jnp.tanh), 640),
     "breast cancer, autoencoder": Task(
-        "autoencoder", sources.table_itself(datasets.load_breast_cancer), Dense([8], 30), 640
+        "autoencoder", lambda: (sources.table(datasets.load_breast_cancer)()[0],) * 2, Dense([8], 30), 640
     ),
-    "wine, autoencoder": Task("autoencoder", sources.table_itself(datasets.load_wine), Dense([32, 6, 32], 13), 640),
+    "wine, autoencoder": Task(
+        "autoencoder", lambda: (sources.table(datasets.load_wine)()[0],) * 2, Dense([32, 6, 32], 13), 640
+    ),
     "digits, noise removed": Task("autoencoder", lambda: sources.noisy(sources.digits()), Dense([48], 64)),
     "mnist, noise removed": Task("autoencoder", lambda: sources.noisy(sources.mnist()), Dense([32], 196)),
     "housing, inputs as they are": Task(

@@ -58,12 +58,13 @@ def report(bounds: Bounds) -> str:
 
 def length(bounds: Bounds) -> str:
     """The updates of the training to come and, where it is known, their epochs."""
-    updates = f"{bounds.total_steps:,} updates"
-    return (
-        updates
-        if bounds.steps_per_epoch is None
-        else f"{updates} ({bounds.total_steps / bounds.steps_per_epoch:.3g} epochs)"
-    )
+    epochs = "" if bounds.steps_per_epoch is None else f" ({_budget(bounds).epochs:.3g} epochs)"
+    return f"{bounds.total_steps:,} updates{epochs}"
+
+
+def _budget(bounds: Bounds) -> Budget:
+    """The training to come, as the rule takes it."""
+    return Budget(bounds.total_steps, bounds.steps_per_epoch)
 
 
 def _indented(sentences: Iterator[str] | Sequence[str], mark: str = "  ") -> Iterator[str]:
@@ -107,7 +108,7 @@ def _origin(bounds: Bounds) -> Iterator[str]:
         if marks.rise_seen
         else f"The loss never rose, so the last lr, {marks.rise_lr:.3g}, stands for the one that is too much."
     )
-    budget = Budget(bounds.total_steps, bounds.steps_per_epoch)
+    budget = _budget(bounds)
     max_lr = max_lr_of(marks, families, schedule, budget)
     optimizer = _optimizer(curve) if families else "an optimizer that is not known"
     yield (
@@ -146,9 +147,9 @@ def _next(bounds: Bounds) -> Iterator[str]:
     yield f"Train {updates:,} updates with clr_core.{call}."
     other = "half and with twice that LR" if bounds.schedule == "constant" else f"a constant LR of {bounds.lr:.3g}"
     yield f"Compare with {other}, for as many updates; keep what ends with the better validation loss."
-    if bounds.steps_per_epoch is not None and steps / bounds.steps_per_epoch >= MANY_EPOCHS:
+    if bounds.steps_per_epoch is not None and _budget(bounds).epochs >= MANY_EPOCHS:
         yield (
-            f"Each example is seen {steps / bounds.steps_per_epoch:.3g} times: keep the weights of the best validation "
+            f"Each example is seen {_budget(bounds).epochs:.3g} times: keep the weights of the best validation "
             "loss on the way, since no range test shows whether a training will overfit."
         )
     if steps == TYPICAL_STEPS:
