@@ -76,7 +76,7 @@ class Curves(NamedTuple):
 def read(held_out: bool, quick: bool) -> Curves:
     """The curves of the tasks of one set."""
     rows: list[tuple[Any, ...]] = []
-    chosen = [pair for pair in pairs() if pair.held_out == held_out]
+    chosen = list(pairs(held_out))
     for pair in chosen[:21] if quick else chosen:
         truths = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
         told = [Budget(pair.total_steps(budget), pair.steps_per_epoch) for budget in BUDGETS]
@@ -242,7 +242,7 @@ def print_regret(title: str, curves: Curves, values: Any) -> None:
 
 def print_trend(quick: bool) -> None:
     """TREND of rule.py: the power of the budget by which the best LR moves from the quarter to the full one."""
-    chosen = [pair for pair in pairs() if not pair.held_out]
+    chosen = list(pairs(held_out=False))
     powers = [
         np.log(pair.truth(schedule).best_lr / pair.truth(schedule, "quarter").best_lr) / np.log(4)
         for pair in (chosen[:21] if quick else chosen)

@@ -22,12 +22,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from recorded import DATA, GRID_OPTIMIZERS, LENGTHS
+from recorded import DATA, GRID_OPTIMIZERS, HELD_OUT_DATA, LENGTHS, MODES, VALIDATED, VALIDATED_EVERY
+from drawn import DRAWN
 from tasks import OPTIMIZERS, TASKS, Task
 
 import clr_core
 
 SEEDS, FIRST_TEST_SEED = 3, 100
+VALIDATED_EXAMPLES = 256
+"""In a range test the validation loss is that of the first of the validation examples."""
+
 GRID = 1.75 ** np.arange(-7, 9)
 SCAN = np.geomspace(1e-8, 30.0, len(GRID))
 BASE_FRACTIONS = {"constant": 1.0, "cyclic": 0.25, "one_cycle": 0.1}
@@ -66,7 +70,7 @@ class Trainer:
 
         branches = [branch(name) for name in OPTIMIZERS]
 
-        def chunk(number: Any, state: Any, lrs: Any, chosen: Any) -> Any:
+        def training(number: Any, state: Any, lrs: Any, chosen: Any) -> Any:
             def update(state: Any, step: Any) -> Any:
                 lrs, chosen = step
                 batch = x[chosen], y[chosen]
@@ -81,40 +85,62 @@ class Trainer:
 
             return jax.lax.scan(update, state, (lrs, chosen))
 
-        def judge(state: Any) -> Any:
-            return jax.vmap(lambda parameters: task.loss_and_accuracy(parameters, *self._validation))(state[0])
+        def judge(state: Any, count: int | None = None) -> Any:
+            some = tuple(a[:count] for a in self._validation)
+            return jax.vmap(lambda parameters: task.loss_and_accuracy(parameters, *some))(state[0])
 
-        self._chunk = jax.jit(jax.vmap(chunk, (None, 0, None, 0)))
+        def testing(number: Any, state: Any, lrs: Any, chosen: Any) -> Any:
+            def block(state: Any, part: Any) -> Any:
+                before = judge(state, VALIDATED_EXAMPLES)[0]
+                state, seen = training(number, state, *part)
+                return state, (*seen, before)
+
+            return jax.lax.scan(block, state, (lrs, chosen))[1]
+
+        self._train, self._test = (jax.jit(jax.vmap(f, (None, 0, None, 0))) for f in (training, testing))
         self._judge = jax.jit(jax.vmap(judge))
         self._chunk_steps = task.total_steps // 4
 
-    def run(self, optimizer: str, lrs: Any, first_seed: int = 0) -> tuple[Any, Any]:
-        """Train at ``lrs`` (rows, updates), with ``SEEDS`` seeds.
-
-        Returns:
-            Validation loss and accuracy at the end, (2, rows, seeds), and the training loss and accuracy of each
-            update, (2, rows, seeds, updates).
-        """
-        seeds = range(first_seed, first_seed + SEEDS)
+    def run(self, optimizer: str, lrs: Any) -> Any:
+        """Validation loss and accuracy at the end, (2, rows, seeds), of trainings at ``lrs`` (rows, updates)."""
+        seeds = range(SEEDS)
         rows, steps = lrs.shape
         # One shape for all runs is one compilation.
         padded = np.zeros((len(GRID), -(-steps // self._chunk_steps) * self._chunk_steps), np.float32)
         padded[:rows, :steps] = lrs
-        generators = [np.random.default_rng(seed) for seed in seeds]
-        chosen = np.array([g.integers(0, len(self.training[0]), (padded.shape[1], self._batch)) for g in generators])
-        state, seen, number = self._start(seeds), [], list(OPTIMIZERS).index(optimizer)
+        chosen = self._chosen(seeds, padded.shape[1])
+        state = self._start(seeds, len(padded))
         for first in range(0, padded.shape[1], self._chunk_steps):
             part = slice(first, first + self._chunk_steps)
-            state, outputs = self._chunk(number, state, padded[:, part].T, chosen[:, part])
-            seen.append(outputs)
-        end = np.array(self._judge(state)).transpose(0, 2, 1)[:, :rows]
-        return end, np.concatenate(seen, 2).transpose(0, 3, 1, 2)[:, :rows, :, :steps]
+            state, _ = self._train(_number(optimizer), state, padded[:, part].T, chosen[:, part])
+        return np.array(self._judge(state)).transpose(0, 2, 1)[:, :rows]
 
-    def _start(self, seeds: Iterable[int]) -> Any:
+    def test(self, optimizer: str, lrs: Any) -> tuple[Any, Any, Any]:
+        """Loss and accuracy of each update of range tests at ``lrs`` (rows, updates), and the validation loss.
+
+        The first two are (rows, seeds, updates), of the batch; the last, (rows, seeds, updates / ``VALIDATED_EVERY``),
+        is that of some validation examples before every such update.
+        """
+        seeds = range(FIRST_TEST_SEED, FIRST_TEST_SEED + SEEDS)
+        rows, steps = lrs.shape
+        blocks = steps // VALIDATED_EVERY, VALIDATED_EVERY
+        chosen = self._chosen(seeds, steps).reshape(SEEDS, *blocks, self._batch)
+        seen = self._test(
+            _number(optimizer), self._start(seeds, rows), lrs.T.reshape(*blocks, rows).astype(np.float32), chosen
+        )
+        losses, accuracies, validation = (np.moveaxis(each, -1, 0) for each in seen)
+        return losses.reshape(rows, SEEDS, steps), accuracies.reshape(rows, SEEDS, steps), validation
+
+    def _chosen(self, seeds: Iterable[int], steps: int) -> Any:
+        """Which examples are in the batches, (seeds, updates, batch)."""
+        generators = [np.random.default_rng(seed) for seed in seeds]
+        return np.array([g.integers(0, len(self.training[0]), (steps, self._batch)) for g in generators])
+
+    def _start(self, seeds: Iterable[int], rows: int) -> Any:
         """The same beginning for every row of a seed."""
 
         def copies(leaf: Any) -> Any:
-            return jnp.broadcast_to(leaf, (len(GRID), *jnp.shape(leaf)))
+            return jnp.broadcast_to(leaf, (rows, *jnp.shape(leaf)))
 
         first = [self._network.init(jax.random.key(seed), self.training[0][:2]) for seed in seeds]
         states = [
@@ -122,6 +148,10 @@ class Trainer:
             for parameters in first
         ]
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+
+
+def _number(optimizer: str) -> int:
+    return list(OPTIMIZERS).index(optimizer)
 
 
 def ramps(end_linear: float) -> dict[tuple[str, int], clr_core.Schedule]:
@@ -138,9 +168,9 @@ def generate(trainer: Trainer, task: Task, name: str, optimizer: str) -> Iterato
     total, short = task.total_steps, task.total_steps // 4
 
     def end(shape: str, fraction: float, steps: int, peaks: Any) -> Any:
-        return trainer.run(optimizer, peaks[:, None] * np.array(schedule(shape, fraction, steps).values(steps)))[0]
+        return trainer.run(optimizer, peaks[:, None] * np.array(schedule(shape, fraction, steps).values(steps)))
 
-    before = trainer.run(optimizer, np.zeros((1, short)))[0][0, 0]
+    before = trainer.run(optimizer, np.zeros((1, short)))[0, 0]
     yield "before", before
     scanned = np.fmin(end("constant", 1.0, total, SCAN)[0], before).mean(1)
     centre = SCAN[scanned.argmin()]
@@ -159,18 +189,21 @@ def generate(trainer: Trainer, task: Task, name: str, optimizer: str) -> Iterato
     tests = ramps(10.0 ** np.ceil(np.log10(10 * centre)))
     longest = max(LENGTHS)
     lrs = np.array([ramp.values(length) + [0.0] * (longest - length) for (_, length), ramp in tests.items()])
-    losses, accuracies = trainer.run(optimizer, lrs, FIRST_TEST_SEED)[1]
+    losses, accuracies, validation = trainer.test(optimizer, lrs)
     for row, ((mode, length), ramp) in enumerate(tests.items()):
         yield f"{mode}/{length}/ends", np.array([ramp(0), ramp(length - 1)])
         yield f"{mode}/{length}/loss", losses[row, :, :length]
         yield f"{mode}/{length}/accuracy", accuracies[row, :, :length]
+        if (mode, length) in VALIDATED:
+            yield f"{mode}/{length}/validation", validation[row, :, : length // VALIDATED_EVERY]
 
 
 def compact(name: str, values: Any, before: Any, batch: int) -> Any:
     """Small files: of a curve half floats of the loss before training, 100 at most, and accuracies as counts."""
-    if values.shape[-1:] < (min(LENGTHS),):
+    kind = name.rpartition("/")[2]
+    if kind not in ("loss", "accuracy", "validation") or name.split("/")[0] not in MODES:
         return values.astype(np.float32)
-    if name.endswith("accuracy"):
+    if kind == "accuracy":
         return np.round(values * batch).astype(np.uint8)
     relative = values / before.mean()
     return np.where(np.isfinite(relative), np.clip(relative, -100.0, 100.0), relative).astype(np.float16)
@@ -181,13 +214,14 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="names of tasks; all of them by default")
     parser.add_argument("--quick", action="store_true", help="one task, one optimizer, nothing written")
     arguments = parser.parse_args()
-    unknown = set(arguments.tasks) - set(TASKS)
+    tasks = TASKS | DRAWN
+    unknown = set(arguments.tasks) - set(tasks)
     if unknown:
-        parser.error(f"TASK must be among {sorted(TASKS)}, got {sorted(unknown)}")
-    names = ["iris"] if arguments.quick else arguments.tasks or list(TASKS)
+        parser.error(f"TASK must be among {sorted(tasks)}, got {sorted(unknown)}")
+    names = ["iris"] if arguments.quick else arguments.tasks or list(tasks)
     for name in names:
         begun = time.perf_counter()
-        task = TASKS[name]
+        task = tasks[name]
         trainer = Trainer(task)
         found = [
             {key: compact(key, value, arrays["before"], task.batch) for key, value in arrays.items()}
@@ -201,7 +235,7 @@ def main() -> None:
         labels = {key: getattr(task, key) for key in ("kind", "total_steps", "batch")}
         labels["examples"] = len(trainer.training[0])
         if not arguments.quick:
-            file = DATA / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
+            file = (HELD_OUT_DATA if name in DRAWN else DATA) / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
             np.savez_compressed(file, name=name, optimizers=list(OPTIMIZERS), **labels, **arrays)
         print(f"{name}: {len(arrays)} arrays in {time.perf_counter() - begun:.0f} s", flush=True)
 

@@ -13,6 +13,9 @@ import numpy as np
 import clr_core
 
 DATA = Path(__file__).parent / "data"
+HELD_OUT_DATA = DATA / "held_out"
+"""The recordings of the tasks of drawn.py. Nothing is fitted on them; all others are for development."""
+
 CLASSES = {"sgd": "SGD", "momentum": "SGD", "clipped": "SGD", "adam": "Adam", "adamw": "AdamW"} | {
     "rmsprop": "RMSprop",
     "lion": "Lion",
@@ -26,46 +29,9 @@ SCHEDULES = ("constant", "cyclic", "one_cycle")
 BUDGETS = ("full", "quarter")
 LENGTHS = (100, 300, 1000)
 MODES = ("exponential", "linear")
-HELD_OUT = (
-    "multiplexer, two layers",
-    "multiplexer of three",
-    "echo, GRU",
-    "echo, transformer",
-    "xor among noise",
-    "sine",
-    "iris, three layers",
-    "grades",
-    "mnist, convolutions, 300 of them",
-    "breast cancer, 150 of them",
-    "housing, two wide layers",
-    "birth weight",
-    "participation",
-    "arrests",
-    "stock returns",
-    "marriages",
-    "donations",
-    "mnist, batches of 8",
-    "digits, convolutions, batches of 128",
-    "digits, large initial weights",
-    "digits, eight residual blocks, batch norm",
-    "digits, which way up",
-    "mnist, odd or even",
-    "digits, sums",
-    "arithmetic, GRU",
-    "arithmetic, transformer, wide",
-    "program, simple recurrent",
-    "friedman, long",
-    "three spirals, long",
-    "mnist, linear, long",
-    "unemployment",
-    "wine, autoencoder",
-    "digits, noise removed",
-    "wages, inputs as they are",
-    "assets, targets as they are",
-    "fares, absolute error",
-)
-"""Of the 36 pairs of one kind at the end of tasks.py, those that ``numpy.random.default_rng(2027).integers(0, 2, 36)``
-put aside, before any of them was trained. Nothing is fitted on them; all other tasks are for development."""
+VALIDATED = (("exponential", 100), ("exponential", 300))
+VALIDATED_EVERY = 4
+"""The range tests that have the validation loss as well, before every fourth update."""
 
 GRID_OPTIMIZERS = ("momentum", "adam")
 
@@ -110,14 +76,9 @@ class Truth:
 
 @dataclass(frozen=True)
 class Pair:
-    """One task with one optimizer.
-
-    Attributes:
-        held_out: Whether the task is one of those on which nothing is fitted.
-    """
+    """One task with one optimizer."""
 
     task: str
-    held_out: bool
     optimizer: str
     arrays: Any
 
@@ -158,18 +119,34 @@ class Pair:
                 lrs = ramp(start, end, length).values(length)
                 losses = self[f"{name}/loss"] * self["before"].mean()
                 accuracies = self[f"{name}/accuracy"] / self.arrays["batch"]
-                labels: Any = {"optimizer": CLASSES[self.optimizer], "momentum": MOMENTUM.get(self.optimizer)}
                 result[mode, length] = [
-                    clr_core.LRCurve(lrs, loss, accuracy if accuracy.any() else None, **labels)
+                    clr_core.LRCurve(lrs, loss, accuracy if accuracy.any() else None, **self._labels)
                     for loss, accuracy in zip(losses, accuracies, strict=True)
                 ]
         return result
 
+    @cached_property
+    def validation_curves(self) -> dict[tuple[str, int], list[clr_core.LRCurve]]:
+        """As ``curves``, of the validation loss, linear between the updates before which it was recorded."""
+        result = {}
+        for mode, length in VALIDATED:
+            points, known = np.arange(length), np.arange(0, length, VALIDATED_EVERY)
+            losses = self[f"{mode}/{length}/validation"] * self["before"].mean()
+            result[mode, length] = [
+                clr_core.LRCurve(training.lrs, np.interp(points, known, loss), **self._labels)
+                for training, loss in zip(self.curves[mode, length], losses, strict=True)
+            ]
+        return result
 
-def pairs() -> Iterator[Pair]:
-    """Every task and optimizer there is."""
-    for path in sorted(DATA.glob("*.npz")):
+    @property
+    def _labels(self) -> Any:
+        return {"optimizer": CLASSES[self.optimizer], "momentum": MOMENTUM.get(self.optimizer)}
+
+
+def pairs(held_out: bool) -> Iterator[Pair]:
+    """Every task of one set with every optimizer."""
+    for path in sorted((HELD_OUT_DATA if held_out else DATA).glob("*.npz")):
         with np.load(path) as file:
             arrays = dict(file)
         for optimizer in CLASSES:
-            yield Pair(str(arrays["name"]), str(arrays["name"]) in HELD_OUT, optimizer, arrays)
+            yield Pair(str(arrays["name"]), optimizer, arrays)

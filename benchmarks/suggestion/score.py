@@ -198,7 +198,7 @@ def main() -> None:
     parser.add_argument("--detail", action="store_true", help="every rule, every length and ramp, every task")
     parser.add_argument("--quick", action="store_true", help="the first eight task-optimizer pairs only")
     arguments = parser.parse_args()
-    chosen = [pair for pair in pairs() if pair.held_out != arguments.development]
+    chosen = list(pairs(held_out=not arguments.development))
     if arguments.quick:
         chosen = chosen[:8]
     table = Table(score(chosen, ("full", "quarter")))

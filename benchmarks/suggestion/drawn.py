@@ -1,0 +1,204 @@
+"""The held-out tasks: three of each kind that the project asks for, drawn by dice from what data, networks and budgets allow.
+
+Nobody chose them, so they are as hard as trainings of their kinds are. None was trained before this file was
+committed, and nothing is fitted on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import sources
+from flax import linen as nn
+from networks import Characters, Convolutional, Dense, Residual
+from sklearn import datasets
+from tasks import Task
+
+SEED, OF_EACH_KIND = 2028, 3
+
+Data = Callable[[], sources.Pair]
+Dice = np.random.Generator
+Drawn = tuple[str, Data, nn.Module]
+"""A name, data and a network."""
+
+_CLASSES = {
+    "work": sources.survey(
+        "cps91", "inlf", "husage huseduc hushrs kidge6 kidlt6 age educ black hispanic exper", classes=True
+    ),
+    "work of mothers": sources.survey(
+        "labsup", "worked", "kids multi2nd age agefstm black hispan educ nonmomi", classes=True
+    ),
+    "happiness": sources.survey(
+        "happiness", "vhappy", "prestige educ babies preteen teens black female occattend regattend", classes=True
+    ),
+    "degrees": sources.survey(
+        "twoyear", "BA", "female phsrank black hispanic exper lwage smcity medcity lgcity south", classes=True
+    ),
+    "prison again": sources.survey(
+        "recid", "cens", "black alcohol drugs super married felon workprg priors educ rules age tserved", classes=True
+    ),
+    "family planning": sources.survey(
+        "fertil2", "usemeth", "age educ children electric radio tv bicycle urban catholic", classes=True
+    ),
+    "wine": sources.table(datasets.load_wine),
+    "breast cancer": sources.table(datasets.load_breast_cancer),
+}
+"""Each with up to four classes."""
+
+_REGRESSIONS = {
+    "points at college": ("gpa2", "colgpa", "sat hsize hsrank hsperc female white black athlete"),
+    "wages and schools": ("card", "wage", "educ age nearc4 black smsa south exper momdad14"),
+    "salaries of teachers": ("benefits", "avgsal", "lunch enroll staff exppp math4 story4"),
+    "schools of a state": ("meap01", "math4", "lunch enroll expend exppp read4"),
+    "schools in seven years": ("mathpnl", "math4", "lunch enrol expp avgsal drop grad year"),
+    "incomes": ("census2000", "lweekinc", "educ exper"),
+    "wages and ability": ("htv", "wage", "abil educ exper motheduc fatheduc sibs urban south"),
+    "deaths on the road": ("driving", "totfatrte", "unem perc14_24 vehicmilespc sl70plus bac08 minage seatbelt year"),
+    "spent on food": ("expendshares", "sfood", "income age kids totexpend"),
+    "weight and parents": ("bwght2", "bwght", "mage meduc npvis fage feduc cigs drink male"),
+    "murders": ("countymurders", "murdrate", "density perc1019 perc2029 percblack percmale year"),
+    "exam": ("econmath", "score", "colgpa hsgpa act age work study calculus male"),
+}
+_IMAGES = {
+    "digits": (sources.digits, sources.digit_labels, 8),
+    "mnist": (sources.mnist, sources.mnist_labels, 14),
+}
+_PLATEAUS: dict[str, Data] = {
+    "two spirals": lambda: sources.spirals(2),
+    "four spirals": lambda: sources.spirals(4),
+    "checkerboard": sources.checkerboard,
+    "rings": sources.rings,
+    "parity of two": lambda: sources.parity(2, 12),
+    "parity of three": lambda: sources.parity(3, 6),
+    "multiplexer": sources.multiplexer,
+    "moons": sources.moons,
+    "shells": sources.shells,
+    "xor": sources.xor,
+}
+"""Each with up to four classes."""
+
+_TEXTS: dict[str, Data] = {
+    "manual": sources.text(sources.manual),
+    "program": sources.text(sources.program),
+    "arithmetic": sources.text(sources.arithmetic),
+    "echo of one": lambda: sources.echo(1),
+    "echo of two": lambda: sources.echo(2),
+    "highest so far": sources.highest_so_far,
+}
+_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": nn.relu, "tanh": jnp.tanh, "gelu": nn.gelu}
+
+
+def _one(dice: Dice, of: Iterable[Any]) -> Any:
+    choices = list(of)
+    return choices[dice.integers(len(choices))]
+
+
+def _dense(dice: Dice, outputs: int) -> tuple[str, Dense]:
+    layers, width, activation = _one(dice, (1, 2, 3)), _one(dice, (16, 32, 48, 64)), _one(dice, _ACTIVATIONS)
+    return f"{layers} of {width} {activation}", Dense([width] * layers, outputs, _ACTIVATIONS[activation])
+
+
+def _labels(dice: Dice) -> tuple[str, Callable[[], Any], Callable[[], Any], int]:
+    """Images, and one of three questions about them."""
+    image = _one(dice, _IMAGES)
+    inputs, labels, side = _IMAGES[image]
+    question, answer = _one(
+        dice,
+        {
+            "which": labels,
+            "odd or even": lambda: labels() % 2,
+            "above four": lambda: (labels() > 4).astype(int),
+        }.items(),
+    )
+    return f"{image}, {question}", inputs, answer, side
+
+
+def _tabular(dice: Dice) -> Drawn:
+    data = _one(dice, _CLASSES)
+    name, network = _dense(dice, 4)
+    return f"{data}, {name}", _CLASSES[data], network
+
+
+def _image(dice: Dice) -> Drawn:
+    data, inputs, answer, side = _labels(dice)
+    if _one(dice, (True, False)):
+        name, network = _dense(dice, 10)
+        return f"{data}, {name}", lambda: (inputs(), answer()), network
+    channels = _one(dice, ([8], [8, 16], [6, 12, 24]))
+    return f"{data}, {len(channels)} convolutions", lambda: (inputs(), answer()), Convolutional(side, channels, 10)
+
+
+def _regression(dice: Dice, *, scaled: bool) -> Drawn:
+    data = _one(dice, _REGRESSIONS)
+    name, network = _dense(dice, 1)
+    return f"{data}, {name}", sources.survey(*_REGRESSIONS[data], targets=scaled), network
+
+
+def _autoencoder(dice: Dice) -> Drawn:
+    image, noise = _one(dice, _IMAGES), _one(dice, (True, False))
+    inputs, _, side = _IMAGES[image]
+    narrow, activation = _one(dice, (8, 16, 32)), _one(dice, _ACTIVATIONS)
+    hidden = _one(dice, ([narrow], [32, narrow, 32]))
+    name = f"{image}, {'noise removed' if noise else 'autoencoder'}, {len(hidden)} layers, {narrow} {activation}"
+    data = (lambda: sources.noisy(inputs())) if noise else (lambda: (inputs(), inputs()))
+    return name, data, Dense(hidden, side**2, _ACTIVATIONS[activation])
+
+
+def _residual(dice: Dice, *, norms: tuple[str | None, ...]) -> Drawn:
+    data, inputs, answer, _ = _labels(dice)
+    blocks, width, norm = _one(dice, (2, 4, 6)), _one(dice, (16, 24, 32)), _one(dice, norms)
+    name = f"{data}, {blocks} blocks of {width}, {norm or 'no'} norm"
+    return name, lambda: (inputs(), answer()), Residual(blocks, width, 10, norm)
+
+
+def _wrong_labels(dice: Dice) -> Drawn:
+    image, share = _one(dice, _IMAGES), _one(dice, (0.1, 0.3, 0.5))
+    inputs, labels, _ = _IMAGES[image]
+    name, network = _dense(dice, 10)
+    return f"{image}, {share:.0%} wrong, {name}", lambda: (inputs(), sources.wrong(labels(), share)), network
+
+
+def _plateau(dice: Dice) -> Drawn:
+    data = _one(dice, _PLATEAUS)
+    name, network = _dense(dice, 4)
+    return f"{data}, {name}", _PLATEAUS[data], network
+
+
+def _characters(dice: Dice, *, bodies: tuple[str, ...]) -> Drawn:
+    data, body, width = _one(dice, _TEXTS), _one(dice, bodies), _one(dice, (12, 16, 20))
+    return f"{data}, {body} {width}", _TEXTS[data], Characters(body, width)
+
+
+_KINDS: dict[str, Callable[[Dice], Drawn]] = {
+    "tabular classes": _tabular,
+    "image classes": _image,
+    "regression, scaled": lambda dice: _regression(dice, scaled=True),
+    "regression, not scaled": lambda dice: _regression(dice, scaled=False),
+    "autoencoder": _autoencoder,
+    "residual, normalised": lambda dice: _residual(dice, norms=("layer", "batch")),
+    "residual, not normalised": lambda dice: _residual(dice, norms=(None,)),
+    "label noise": _wrong_labels,
+    "plateau": _plateau,
+    "recurrent": lambda dice: _characters(dice, bodies=("simple", "gru", "lstm")),
+    "transformer": lambda dice: _characters(dice, bodies=("norm first", "norm last")),
+}
+_OF_TEXT = ("recurrent", "transformer")
+"""Of these each update takes several times as long; so the trainings have fewer."""
+
+
+def draw() -> dict[str, Task]:
+    """By name; what is drawn twice counts once, and another is drawn."""
+    dice = np.random.default_rng(SEED)
+    found: dict[str, Task] = {}
+    for kind, drawn in _KINDS.items():
+        while sum(task.kind == kind for task in found.values()) < OF_EACH_KIND:
+            name, data, network = drawn(dice)
+            steps, batch = _one(dice, (192, 256) if kind in _OF_TEXT else (320, 640, 960)), _one(dice, (16, 32, 64))
+            found[f"{kind}: {name}, {steps} updates of {batch}"] = Task(kind, data, network, steps, batch=batch)
+    return found
+
+
+DRAWN = draw()
