@@ -33,7 +33,7 @@ LINEAR_SHARE, LONGEST_SHARE, QUARTER_SHARE = 0.5, 0.5, 0.5
 UNITS, STARTS, DECAY, ABOVE = 12, 8, 5e-4, 0.2
 """Units of the network, starts of the descent, weight of the squares and of the share above 0.2."""
 
-FADED = 0.05
+FADED = 0.2
 """Units smaller than that, in decades, are dropped."""
 
 TOLD, EPOCHS = 0.7, -2

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from recorded import LENGTHS, MODES, SCHEDULES, Pair, pairs
+from recorded import LENGTHS, MODES, SCHEDULES, VALIDATED, Pair, pairs
 
 import clr_core
 from clr_core.bounds.landmarks import Landmarks
@@ -156,6 +156,34 @@ def print_confidence(table: Table) -> None:
             print(f"{low:.1f} to {high:.1f} {inside.mean():21.2f} {good:19.2f} {mean:13.3f}")
 
 
+def print_validated(chosen: Iterable[Pair]) -> None:
+    """What our rule reads from the validation losses of the same tests, beside what it reads from the batches'."""
+    print("\nregret, above 0.2, within 10 % of best: from the losses of the batches; from validation losses")
+    found: dict[tuple[int, str], list[list[tuple[float, bool]]]] = {}
+    for pair in chosen:
+        told = Budget(pair.total_steps(), pair.steps_per_epoch)
+        for mode, length in VALIDATED:
+            for both in zip(pair.curves[mode, length], pair.validation_curves[mode, length], strict=True):
+                curves = [stopped(curve, mode) for curve in both]
+                readings = [reading_of(curve) for curve in curves]
+                if not all(isinstance(marks, Landmarks) for marks in readings):
+                    continue
+                for schedule in SCHEDULES:
+                    truth = pair.truth(schedule)
+                    lrs = [
+                        bounds_of([c], most_of([marks]), schedule, told).max_lr
+                        for c, marks in zip(curves, readings, strict=True)
+                    ]
+                    found.setdefault((length, schedule), []).append([(truth.regret(lr), truth.is_close(lr)) for lr in lrs])
+    for (length, schedule), outcomes in sorted(found.items()):
+        figures = np.array(outcomes, float)
+        cells = [
+            f"{regret.mean():.3f} {(regret > 0.2).mean():.3f} {close.mean():.3f}"
+            for regret, close in (figures[:, kind].T for kind in range(2))
+        ]
+        print(f"{schedule + ', ' + str(length):22} " + "   ".join(cells))
+
+
 def print_bases(chosen: Iterable[Pair]) -> None:
     """Where both bounds were varied: the regret of each base_lr / max_lr, at its best max_lr and at the best of all."""
     print("\nregret of base_lr / max_lr, at the max_lr that is best for the usual fraction")
@@ -218,6 +246,7 @@ def main() -> None:
             for value in dict.fromkeys(table.columns[name]):
                 print_row(table, str(value)[:22], False, mode="exponential", budget="full", **{name: value})
     print_confidence(table)
+    print_validated(chosen)
     print_floor(chosen)
     print_bases(chosen)
     if not arguments.quick and not arguments.development:

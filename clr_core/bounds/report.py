@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clr_core._text_chart import TextChart, decade_ticks
 from clr_core.bounds.landmarks import Landmarks, without_spikes
-from clr_core.bounds.rule import TYPICAL_STEPS, Budget, effects, families_of, max_lr_of
+from clr_core.bounds.rule import MOST_CLARITY, TYPICAL_STEPS, Budget, effects, families_of, max_lr_of
 from clr_core.bounds.smoothing import smooth
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def _seen(marks: Landmarks) -> Iterator[str]:
     )
     times = f", {marks.clarity:.3g} times the noise of one loss below the start" if marks.noise else ""
     yield f"It was lowest, {marks.best_loss:.4g}, at lr {marks.best_lr:.3g}{times}."
+    if marks.clarity > MOST_CLARITY:
+        yield "Losses of batches are not as smooth as that, so a usual noise is supposed."
     if marks.rise_seen:
         yield f"It was rising again at lr {marks.rise_lr:.3g}."
     else:

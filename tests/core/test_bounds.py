@@ -132,6 +132,24 @@ def test_the_bounds_of_a_textbook_curve() -> None:
     assert bounds.doubts == ()
 
 
+@given(st.floats(-1, 6), st.floats(1.0, 2.0))
+def test_a_loss_without_noise_counts_as_one_of_usual_noise(log_clarity: float, ratio: float) -> None:
+    """Beyond 60 deviations the clarity that counts comes down to the usual one, without a jump."""
+    marks = suggest_bounds(curve(300)).evidence
+
+    def counted(clarity: float) -> float:
+        read = replace(marks, noise=(marks.start_loss - marks.best_loss) / clarity)
+        return float(10 ** rule.inputs(read)[3])
+
+    clarity = 10**log_clarity
+    if 0.3 <= clarity <= 60:
+        assert counted(clarity) == pytest.approx(clarity)
+    if clarity > 150:
+        assert counted(clarity) == pytest.approx(10)
+    assert 0.3 * (1 - 1e-9) <= counted(clarity) <= 60 * (1 + 1e-9)
+    assert ratio**-2 * (1 - 1e-9) <= counted(clarity * ratio) / counted(clarity) <= ratio * (1 + 1e-9)
+
+
 def test_accuracies_are_read_as_smith_reads_them() -> None:
     """Where a tenth and where nine tenths of the gain are reached, in shares or per cent, also where it falls again."""
     base = curve(300, 0.02)

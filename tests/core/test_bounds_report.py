@@ -112,6 +112,9 @@ def test_the_report_says_what_was_seen() -> None:
         assert words in text
     assert "accuracy" not in str(suggest_bounds(curve()))
     assert "It had not risen again at lr 0.1, where the test ended." in flat(suggest_bounds(curve(end_lr=0.1)))
+    supposed = "so a usual noise is supposed"
+    assert supposed in flat(suggest_bounds(curve(noise=0.0)))
+    assert supposed not in flat(suggest_bounds(curve(noise=0.05)))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
