@@ -1,4 +1,4 @@
-"""The held-out tasks: three of each kind that the project asks for, drawn by dice from what data, networks and budgets allow.
+"""The held-out tasks: three of each of eleven kinds, drawn by dice from what data, networks and budgets there are.
 
 Nobody chose them, so they are as hard as trainings of their kinds are. None was trained before this file was
 committed, and nothing is fitted on them.

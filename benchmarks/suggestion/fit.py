@@ -5,7 +5,7 @@
 Minimises, by gradient descent, the mean regret over all curves and schedules at both budgets, with a little weight on
 the share above 0.2. Prints the constants of the best of several starts, and what the same fit loses on tasks that are
 left out, a tenth of them in turn. The confidence is then fitted to what those left-out suggestions lost. Held-out
-tasks are read with --limit only, which tells what a rule of this form could reach at most there. Four minutes on two
+tasks are read with --limit only, which tells what a rule of this form could reach at most there. Five minutes on two
 cores. Needs jax, optax and scikit-learn.
 """
 

@@ -174,7 +174,9 @@ def print_validated(chosen: Iterable[Pair]) -> None:
                         bounds_of([c], most_of([marks]), schedule, told).max_lr
                         for c, marks in zip(curves, readings, strict=True)
                     ]
-                    found.setdefault((length, schedule), []).append([(truth.regret(lr), truth.is_close(lr)) for lr in lrs])
+                    found.setdefault((length, schedule), []).append(
+                        [(truth.regret(lr), truth.is_close(lr)) for lr in lrs]
+                    )
     for (length, schedule), outcomes in sorted(found.items()):
         figures = np.array(outcomes, float)
         cells = [

@@ -1,6 +1,6 @@
-"""The trainings on which suggestions are judged: 159 tasks on data that comes with packages, and 7 optimizers.
+"""The trainings on which suggestions are judged: 159 tasks for development, and 7 optimizers.
 
-Which of them are held out stands in recorded.py.
+All data comes with packages. The held-out tasks are in drawn.py.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ USUAL_GAIN, MOST_GAIN = 0.4, 0.8
 """Of an accuracy: what is supposed where none was recorded, and the most that counts."""
 
 CAUTION = 2.5
-"""The power of the chance of a good suggestion that is the confidence. Above 0.8, 0.93 of the suggestions on tasks left
-out of the fit were good; 0.9 is promised, since other trainings are less like these than these are like one another."""
+"""The power of the chance of a good suggestion that is the confidence. Above 0.8, 0.91 of the suggestions on tasks left
+out of the fit were good; 0.9 is promised."""
 
 LION = FAMILIES[3]
 
