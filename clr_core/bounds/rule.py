@@ -150,12 +150,16 @@ def max_lr_of(marks: Landmarks, families: Sequence[str], schedule: str, budget: 
 
 
 def effects(marks: Landmarks, families: Sequence[str], budget: Budget) -> dict[str, float]:
-    """What each input changes max_lr by, as a factor, against a curve on which it alone is as usual."""
+    """What each input changes max_lr by, as a factor, against a curve on which it alone is as usual.
+
+    The epochs are among them where they are known.
+    """
     x = _limited(marks, budget)
     shape = _shape(x, families or UNKNOWN)
+    known = NAMES[:-1] if budget.steps_per_epoch is None else NAMES
     return {
         name: math.pow(10.0, shape - _shape([*x[:place], USUAL[place], *x[place + 1 :]], families or UNKNOWN))
-        for place, name in enumerate(NAMES)
+        for place, name in enumerate(known)
     }
 
 

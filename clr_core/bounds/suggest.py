@@ -95,7 +95,8 @@ def suggest_bounds(
 
     Args:
         curve: A recorded range test, or several of the same training with other seeds; then each gives its
-            own bounds, and the result is their geometric mean.
+            own bounds, and the result is their geometric mean. Losses of a validation set are read as well; as
+            they have no noise of batches, a usual one is supposed.
         schedule: ``"cyclic"``, ``"one_cycle"`` or ``"constant"``: what the bounds are for.
         total_steps: Updates in the training to come, an int from 1 to 2**31 - 1; None stands for 500. More never
             raise max_lr. The rule was fitted to 64 to 1920: fewer count as 64, and beyond 1920 max_lr falls as

@@ -196,6 +196,9 @@ def test_epochs_are_told_where_they_are_known() -> None:
     text = flat(suggest_bounds(curve(), total_steps=1200, steps_per_epoch=100))
     assert text.startswith("Bounds for a cyclical schedule over 1,200 updates (12 epochs), confidence")
     assert "For a cyclical schedule over 1,200 updates (12 epochs) with" in text
+    effect = "the epochs to come ("
+    assert effect in flat(suggest_bounds(curve(), total_steps=1200, steps_per_epoch=10))
+    assert effect not in flat(suggest_bounds(curve(), total_steps=1200))
 
 
 def test_many_epochs_are_warned_of() -> None:
