@@ -14,6 +14,7 @@ import argparse
 import csv
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -159,26 +160,20 @@ def print_confidence(table: Table) -> None:
 def print_validated(chosen: Iterable[Pair]) -> None:
     """What our rule reads from the validation losses of the same tests, beside what it reads from the batches'."""
     print("\nregret, above 0.2, within 10 % of best: from the losses of the batches; from validation losses")
-    found: dict[tuple[int, str], list[list[tuple[float, bool]]]] = {}
+    found: dict[tuple[int, str], list[Any]] = {}
     for pair in chosen:
-        told = Budget(pair.total_steps(), pair.steps_per_epoch)
-        for mode, length in VALIDATED:
+        steps: Any = {"total_steps": pair.total_steps(), "steps_per_epoch": pair.steps_per_epoch}
+        for (mode, length), schedule in product(VALIDATED, SCHEDULES):
+            truth = pair.truth(schedule)
             for both in zip(pair.curves[mode, length], pair.validation_curves[mode, length], strict=True):
-                curves = [stopped(curve, mode) for curve in both]
-                readings = [reading_of(curve) for curve in curves]
-                if not all(isinstance(marks, Landmarks) for marks in readings):
+                try:
+                    bounds = [clr_core.suggest_bounds(stopped(c, mode), schedule=schedule, **steps) for c in both]
+                except clr_core.Undetermined:
                     continue
-                for schedule in SCHEDULES:
-                    truth = pair.truth(schedule)
-                    lrs = [
-                        bounds_of([c], most_of([marks]), schedule, told).max_lr
-                        for c, marks in zip(curves, readings, strict=True)
-                    ]
-                    found.setdefault((length, schedule), []).append(
-                        [(truth.regret(lr), truth.is_close(lr)) for lr in lrs]
-                    )
-    for (length, schedule), outcomes in sorted(found.items()):
-        figures = np.array(outcomes, float)
+                outcomes = [(truth.regret(each.max_lr), truth.is_close(each.max_lr)) for each in bounds]
+                found.setdefault((length, schedule), []).append(outcomes)
+    for (length, schedule), every in sorted(found.items()):
+        figures = np.array(every, float)
         cells = [
             f"{regret.mean():.3f} {(regret > 0.2).mean():.3f} {close.mean():.3f}"
             for regret, close in (figures[:, kind].T for kind in range(2))
@@ -250,7 +245,8 @@ def main() -> None:
     print_confidence(table)
     print_validated(chosen)
     print_floor(chosen)
-    print_bases(chosen)
+    if arguments.development:
+        print_bases(chosen)
     if not arguments.quick and not arguments.development:
         write(table)
 
