@@ -24,25 +24,15 @@ Dice = np.random.Generator
 Drawn = tuple[str, Data, nn.Module]
 """A name, data and a network."""
 
-_CLASSES = {
-    "work": sources.survey(
-        "cps91", "inlf", "husage huseduc hushrs kidge6 kidlt6 age educ black hispanic exper", classes=True
-    ),
-    "work of mothers": sources.survey(
-        "labsup", "worked", "kids multi2nd age agefstm black hispan educ nonmomi", classes=True
-    ),
-    "happiness": sources.survey(
-        "happiness", "vhappy", "prestige educ babies preteen teens black female occattend regattend", classes=True
-    ),
-    "degrees": sources.survey(
-        "twoyear", "BA", "female phsrank black hispanic exper lwage smcity medcity lgcity south", classes=True
-    ),
-    "prison again": sources.survey(
-        "recid", "cens", "black alcohol drugs super married felon workprg priors educ rules age tserved", classes=True
-    ),
-    "family planning": sources.survey(
-        "fertil2", "usemeth", "age educ children electric radio tv bicycle urban catholic", classes=True
-    ),
+_ANSWERS = {
+    "work": ("cps91", "inlf", "husage huseduc hushrs kidge6 kidlt6 age educ black hispanic exper"),
+    "work of mothers": ("labsup", "worked", "kids multi2nd age agefstm black hispan educ nonmomi"),
+    "happiness": ("happiness", "vhappy", "prestige educ babies preteen teens black female occattend regattend"),
+    "degrees": ("twoyear", "BA", "female phsrank black hispanic exper lwage smcity medcity lgcity south"),
+    "prison again": ("recid", "cens", "black alcohol drugs super married felon workprg priors educ rules age tserved"),
+    "family planning": ("fertil2", "usemeth", "age educ children electric radio tv bicycle urban catholic"),
+}
+_CLASSES: dict[str, Data] = {name: sources.survey(*of, classes=True) for name, of in _ANSWERS.items()} | {
     "wine": sources.table(datasets.load_wine),
     "breast cancer": sources.table(datasets.load_breast_cancer),
 }

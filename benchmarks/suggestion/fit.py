@@ -12,6 +12,7 @@ cores. Needs jax, optax and scikit-learn.
 from __future__ import annotations
 
 import argparse
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jax
@@ -41,6 +42,9 @@ TOLD, EPOCHS = 0.7, -2
 
 PARTS = 10
 """Each in turn is left out."""
+
+QUICK_PAIRS = 21
+"""The task-optimizer pairs of the first three tasks."""
 
 
 class Curves(NamedTuple):
@@ -76,8 +80,7 @@ class Curves(NamedTuple):
 def read(held_out: bool, quick: bool) -> Curves:
     """The curves of the tasks of one set."""
     rows: list[tuple[Any, ...]] = []
-    chosen = list(pairs(held_out))
-    for pair in chosen[:21] if quick else chosen:
+    for pair in islice(pairs(held_out), QUICK_PAIRS if quick else None):
         truths = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
         told = [Budget(pair.total_steps(budget), pair.steps_per_epoch) for budget in BUDGETS]
         budgets = np.log10([(budget.epochs, budget.total_steps) for budget in told])
@@ -242,10 +245,9 @@ def print_regret(title: str, curves: Curves, values: Any) -> None:
 
 def print_trend(quick: bool) -> None:
     """TREND of rule.py: the power of the budget by which the best LR moves from the quarter to the full one."""
-    chosen = list(pairs(held_out=False))
     powers = [
         np.log(pair.truth(schedule).best_lr / pair.truth(schedule, "quarter").best_lr) / np.log(4)
-        for pair in (chosen[:21] if quick else chosen)
+        for pair in islice(pairs(held_out=False), QUICK_PAIRS if quick else None)
         for schedule in SCHEDULES
     ]
     print(f"best LR: budget to the power of {np.mean(powers):.2f} in the mean, {np.median(powers):.2f} in the median")

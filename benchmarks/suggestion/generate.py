@@ -203,7 +203,7 @@ def generate(trainer: Trainer, task: Task, name: str, optimizer: str) -> Iterato
 def compact(name: str, values: Any, before: Any, batch: int) -> Any:
     """Small files: of a curve half floats of the loss before training, 100 at most, and accuracies as counts."""
     kind = name.rpartition("/")[2]
-    if kind not in ("loss", "accuracy", "validation") or name.split("/")[0] not in MODES:
+    if name.split("/")[0] not in MODES or kind == "ends":
         return values.astype(np.float32)
     if kind == "accuracy":
         return np.round(values * batch).astype(np.uint8)

@@ -14,7 +14,6 @@ import argparse
 import csv
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -162,16 +161,19 @@ def print_validated(chosen: Iterable[Pair]) -> None:
     print("\nregret, above 0.2, within 10 % of best: from the losses of the batches; from validation losses")
     found: dict[tuple[int, str], list[Any]] = {}
     for pair in chosen:
-        steps: Any = {"total_steps": pair.total_steps(), "steps_per_epoch": pair.steps_per_epoch}
-        for (mode, length), schedule in product(VALIDATED, SCHEDULES):
-            truth = pair.truth(schedule)
+        truths = {schedule: pair.truth(schedule) for schedule in SCHEDULES}
+        budget = Budget(pair.total_steps(), pair.steps_per_epoch)
+        for mode, length in VALIDATED:
             for both in zip(pair.curves[mode, length], pair.validation_curves[mode, length], strict=True):
+                curves = [stopped(curve, mode) for curve in both]
                 try:
-                    bounds = [clr_core.suggest_bounds(stopped(c, mode), schedule=schedule, **steps) for c in both]
+                    readings = [most_of([reading_of(curve)]) for curve in curves]
                 except clr_core.Undetermined:
                     continue
-                outcomes = [(truth.regret(each.max_lr), truth.is_close(each.max_lr)) for each in bounds]
-                found.setdefault((length, schedule), []).append(outcomes)
+                for schedule, truth in truths.items():
+                    lrs = [bounds_of([c], r, schedule, budget).max_lr for c, r in zip(curves, readings, strict=True)]
+                    outcomes = [(truth.regret(lr), truth.is_close(lr)) for lr in lrs]
+                    found.setdefault((length, schedule), []).append(outcomes)
     for (length, schedule), every in sorted(found.items()):
         figures = np.array(every, float)
         cells = [

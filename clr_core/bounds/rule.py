@@ -131,8 +131,9 @@ def inputs(marks: Landmarks) -> tuple[float, ...]:
 
 def _clarity(marks: Landmarks) -> float:
     """The fall in standard deviations of one loss; beyond ``MOST_CLARITY`` it comes down to the usual one."""
-    back = MOST_CLARITY * (MOST_CLARITY / marks.clarity) ** 2 if marks.clarity > MOST_CLARITY else marks.clarity
-    return max(back, min(marks.clarity, USUAL_CLARITY), LEAST_CLARITY)
+    if marks.clarity > MOST_CLARITY:
+        return max(MOST_CLARITY * (MOST_CLARITY / marks.clarity) ** 2, USUAL_CLARITY)
+    return max(marks.clarity, LEAST_CLARITY)
 
 
 def log_epochs(budget: Budget) -> float:
