@@ -1,7 +1,7 @@
-"""The held-out tasks: three of each of eleven kinds, drawn by dice from what data, networks and budgets there are.
+"""Tasks drawn by dice from what data, networks and budgets there are, three of each of eleven kinds at a time.
 
-Nobody chose them, so they are as hard as trainings of their kinds are. None was trained before this file was
-committed, and nothing is fitted on them.
+Nobody chose them, so they are as hard as trainings of their kinds are. Three draws are for development. The last is
+held out: none of its tasks was trained before this file was committed, and nothing is fitted on them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from networks import Characters, Convolutional, Dense, Residual
 from sklearn import datasets
 from tasks import Task
 
-SEED, OF_EACH_KIND = 2028, 3
+DEVELOPMENT_SEEDS, HELD_OUT_SEED = (2028, 2029, 2030), 2031
+OF_EACH_KIND = 3
 
 Data = Callable[[], sources.Pair]
 Dice = np.random.Generator
@@ -179,16 +180,19 @@ _OF_TEXT = ("recurrent", "transformer")
 """Of these each update takes several times as long; so the trainings have fewer."""
 
 
-def draw() -> dict[str, Task]:
-    """By name; what is drawn twice counts once, and another is drawn."""
-    dice = np.random.default_rng(SEED)
+def draw(*seeds: int) -> dict[str, Task]:
+    """By name, one draw a seed; what is drawn twice counts once, and another is drawn."""
     found: dict[str, Task] = {}
-    for kind, drawn in _KINDS.items():
-        while sum(task.kind == kind for task in found.values()) < OF_EACH_KIND:
-            name, data, network = drawn(dice)
-            steps, batch = _one(dice, (192, 256) if kind in _OF_TEXT else (320, 640, 960)), _one(dice, (16, 32, 64))
-            found[f"{kind}: {name}, {steps} updates of {batch}"] = Task(kind, data, network, steps, batch=batch)
+    for times, seed in enumerate(seeds, 1):
+        dice = np.random.default_rng(seed)
+        for kind, drawn in _KINDS.items():
+            while sum(task.kind == kind for task in found.values()) < times * OF_EACH_KIND:
+                name, data, network = drawn(dice)
+                steps, batch = _one(dice, (192, 256) if kind in _OF_TEXT else (320, 640, 960)), _one(dice, (16, 32, 64))
+                name = f"{kind}: {name}, {steps} updates of {batch}"
+                found.setdefault(name, Task(kind, data, network, steps, batch=batch))
     return found
 
 
-DRAWN = draw()
+DEVELOPMENT = draw(*DEVELOPMENT_SEEDS)
+HELD_OUT = {name: task for name, task in draw(*DEVELOPMENT_SEEDS, HELD_OUT_SEED).items() if name not in DEVELOPMENT}

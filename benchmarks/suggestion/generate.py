@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from drawn import DRAWN
+from drawn import DEVELOPMENT, HELD_OUT
 from recorded import DATA, GRID_OPTIMIZERS, HELD_OUT_DATA, LENGTHS, MODES, VALIDATED, VALIDATED_EVERY
 from tasks import OPTIMIZERS, TASKS, Task
 
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="names of tasks; all of them by default")
     parser.add_argument("--quick", action="store_true", help="one task, one optimizer, nothing written")
     arguments = parser.parse_args()
-    tasks = TASKS | DRAWN
+    tasks = TASKS | DEVELOPMENT | HELD_OUT
     unknown = set(arguments.tasks) - set(tasks)
     if unknown:
         parser.error(f"TASK must be among {sorted(tasks)}, got {sorted(unknown)}")
@@ -237,7 +237,7 @@ def main() -> None:
         labels = {key: getattr(task, key) for key in ("kind", "total_steps", "batch")}
         labels["examples"] = len(trainer.training[0])
         if not arguments.quick:
-            file = (HELD_OUT_DATA if name in DRAWN else DATA) / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
+            file = (HELD_OUT_DATA if name in HELD_OUT else DATA) / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
             np.savez_compressed(file, name=name, optimizers=list(OPTIMIZERS), **labels, **arrays)
         print(f"{name}: {len(arrays)} arrays in {time.perf_counter() - begun:.0f} s", flush=True)
 
