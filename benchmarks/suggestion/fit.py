@@ -12,6 +12,7 @@ cores. Needs jax, optax and scikit-learn.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from recorded import BUDGETS, LENGTHS, SCHEDULES, pairs
+from recorded import BUDGETS, DEVELOPMENT, HELD_OUT, LENGTHS, SCHEDULES, Pair, pairs
 from score import stopped
 from sklearn.linear_model import LogisticRegression
 
@@ -37,6 +38,9 @@ UNITS, STARTS, DECAY, ABOVE = 12, 8, 5e-4, 0.2
 FADED = 0.2
 """Units smaller than that, in decades, are dropped."""
 
+DRAWN_WEIGHT = 3.0
+"""Of the tasks that dice drew, beside those that somebody chose."""
+
 TOLD, EPOCHS = 0.7, -2
 """The weight of trainings of which the epochs are known, and where these are among the inputs."""
 
@@ -44,13 +48,14 @@ PARTS = 10
 """Each in turn is left out."""
 
 QUICK_PAIRS = 21
-"""The task-optimizer pairs of the first three tasks."""
+"""The task-optimizer pairs of the first three tasks of a folder."""
 
 
 class Curves(NamedTuple):
     """Every curve of a set of tasks on which a suggestion can be made, and how trainings beside it ended.
 
     Attributes:
+        folder: Of the task's recording.
         task: Name of the task.
         row: Kind of ramp and length, "exponential 100".
         evidence: What the confidence is read from, (curves, numbers).
@@ -64,6 +69,7 @@ class Curves(NamedTuple):
         before: Loss before training.
     """
 
+    folder: Any
     task: Any
     row: Any
     evidence: Any
@@ -77,16 +83,24 @@ class Curves(NamedTuple):
     before: Any
 
 
-def read(held_out: bool, quick: bool) -> Curves:
-    """The curves of the tasks of one set."""
+def some(folders: Iterable[str], quick: bool) -> Iterator[tuple[str, Pair]]:
+    """The task-optimizer pairs of these folders, each with its folder."""
+    for folder in folders:
+        for pair in islice(pairs(folder), QUICK_PAIRS if quick else None):
+            yield folder, pair
+
+
+def read(folders: Iterable[str], quick: bool) -> Curves:
+    """The curves of the tasks of these folders."""
     rows: list[tuple[Any, ...]] = []
-    for pair in islice(pairs(held_out), QUICK_PAIRS if quick else None):
+    for folder, pair in some(folders, quick):
         truths = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
         told = [Budget(pair.total_steps(budget), pair.steps_per_epoch) for budget in BUDGETS]
         budgets = np.log10([(budget.epochs, budget.total_steps) for budget in told])
         losses = [[truth.losses for truth in of_schedule] for of_schedule in truths]
         for (mode, length), curves in pair.curves.items():
             share = (1.0 if mode == "exponential" else LINEAR_SHARE) * (LONGEST_SHARE if length == max(LENGTHS) else 1)
+            share *= DRAWN_WEIGHT if folder == "drawn" else 1
             for curve in curves:
                 marks = reading_of(stopped(curve, mode))
                 if not isinstance(marks, Landmarks):
@@ -94,6 +108,7 @@ def read(held_out: bool, quick: bool) -> Curves:
                 families = families_of(curve)
                 rows.append(
                     (
+                        folder,
                         pair.task,
                         f"{mode} {length}",
                         evidence(marks, families, told[0]),
@@ -212,7 +227,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three tasks, few steps")
     parser.add_argument("--limit", action="store_true", help="fit the held-out tasks themselves: a limit, not for use")
     arguments = parser.parse_args()
-    curves = read(arguments.limit, arguments.quick)
+    curves = read([HELD_OUT] if arguments.limit else DEVELOPMENT, arguments.quick)
     mean, spread = curves.x.mean((0, 1)), curves.x.std((0, 1))
     x = (curves.x - mean) / spread
     untold = x.copy()
@@ -237,17 +252,19 @@ def main() -> None:
 
 
 def print_regret(title: str, curves: Curves, values: Any) -> None:
-    """Mean regret and share above 0.2 at the full budget by row."""
-    for length in LENGTHS:
-        of_row = np.asarray(values)[curves.row == f"exponential {length}", :, 0]
-        print(f"{title}, {length}: mean regret {of_row.mean(0).round(4)}, above 0.2 {(of_row > 0.2).mean(0).round(3)}")
+    """Mean regret and share above 0.2 at the full budget by folder and row."""
+    for folder in dict.fromkeys(curves.folder):
+        for length in LENGTHS:
+            of_row = np.asarray(values)[(curves.folder == folder) & (curves.row == f"exponential {length}"), :, 0]
+            mean, above = of_row.mean(0).round(4), (of_row > 0.2).mean(0).round(3)
+            print(f"{folder}, {title}, {length}: mean regret {mean}, above 0.2 {above}")
 
 
 def print_trend(quick: bool) -> None:
     """TREND of rule.py: the power of the budget by which the best LR moves from the quarter to the full one."""
     powers = [
         np.log(pair.truth(schedule).best_lr / pair.truth(schedule, "quarter").best_lr) / np.log(4)
-        for pair in islice(pairs(held_out=False), QUICK_PAIRS if quick else None)
+        for _, pair in some(DEVELOPMENT, quick)
         for schedule in SCHEDULES
     ]
     print(f"best LR: budget to the power of {np.mean(powers):.2f} in the mean, {np.median(powers):.2f} in the median")

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from drawn import DEVELOPMENT, HELD_OUT
-from recorded import DATA, GRID_OPTIMIZERS, HELD_OUT_DATA, LENGTHS, MODES, VALIDATED, VALIDATED_EVERY
+from recorded import DATA, GRID_OPTIMIZERS, LENGTHS, MODES, VALIDATED, VALIDATED_EVERY
 from tasks import OPTIMIZERS, TASKS, Task
 
 import clr_core
@@ -97,7 +97,7 @@ class Trainer:
                 state, seen = training(number, state, *part)
                 return state, (*seen, before)
 
-            return jax.lax.scan(block, state, (lrs, chosen))[1]
+            return jax.lax.scan(block, state, (lrs, chosen))
 
         self._train, self._test = (jax.jit(jax.vmap(f, (None, 0, None, 0))) for f in (training, testing))
         self._judge = jax.jit(jax.vmap(judge))
@@ -125,12 +125,22 @@ class Trainer:
         """
         seeds = range(FIRST_TEST_SEED, FIRST_TEST_SEED + SEEDS)
         rows, steps = lrs.shape
-        blocks = steps // VALIDATED_EVERY, VALIDATED_EVERY
-        chosen = self._chosen(seeds, steps).reshape(SEEDS, *blocks, self._batch)
-        seen = self._test(
-            _number(optimizer), self._start(seeds, rows), lrs.T.reshape(*blocks, rows).astype(np.float32), chosen
+        chosen = self._chosen(seeds, steps)
+        blocks = min(LENGTHS) // VALIDATED_EVERY, VALIDATED_EVERY
+        state, parts = self._start(seeds, rows), []
+        # The longer tests go in parts of the shortest, so that there is one compilation.
+        for first in range(0, steps, min(LENGTHS)):
+            part = slice(first, first + min(LENGTHS))
+            state, seen = self._test(
+                _number(optimizer),
+                state,
+                lrs[:, part].T.reshape(*blocks, rows).astype(np.float32),
+                chosen[:, part].reshape(SEEDS, *blocks, self._batch),
+            )
+            parts.append(seen)
+        losses, accuracies, validation = (
+            np.moveaxis(np.concatenate(each, 1), -1, 0) for each in zip(*parts, strict=True)
         )
-        losses, accuracies, validation = (np.moveaxis(each, -1, 0) for each in seen)
         return losses.reshape(rows, SEEDS, steps), accuracies.reshape(rows, SEEDS, steps), validation
 
     def _chosen(self, seeds: Iterable[int], steps: int) -> Any:
@@ -189,15 +199,13 @@ def generate(trainer: Trainer, task: Task, name: str, optimizer: str) -> Iterato
             yield f"{shape}/grid_loss", np.array([end(shape, fraction, total, grid)[0] for fraction in fractions])
     # A person who ramps linearly has an idea of the range: to the power of ten above ten times the best.
     tests = ramps(10.0 ** np.ceil(np.log10(10 * centre)))
-    longest = max(LENGTHS)
-    lrs = np.array([ramp.values(length) + [0.0] * (longest - length) for (_, length), ramp in tests.items()])
-    losses, accuracies, validation = trainer.test(optimizer, lrs)
-    for row, ((mode, length), ramp) in enumerate(tests.items()):
-        yield f"{mode}/{length}/ends", np.array([ramp(0), ramp(length - 1)])
-        yield f"{mode}/{length}/loss", losses[row, :, :length]
-        yield f"{mode}/{length}/accuracy", accuracies[row, :, :length]
-        if (mode, length) in VALIDATED:
-            yield f"{mode}/{length}/validation", validation[row, :, : length // VALIDATED_EVERY]
+    for length in LENGTHS:
+        lrs = np.array([tests[mode, length].values(length) for mode in MODES])
+        for mode, ends, *seen in zip(MODES, lrs[:, [0, -1]], *trainer.test(optimizer, lrs), strict=True):
+            names = ("loss", "accuracy", "validation") if (mode, length) in VALIDATED else ("loss", "accuracy")
+            yield f"{mode}/{length}/ends", ends
+            for kind, values in zip(names, seen, strict=False):
+                yield f"{mode}/{length}/{kind}", values
 
 
 def compact(name: str, values: Any, before: Any, batch: int) -> Any:
@@ -237,7 +245,8 @@ def main() -> None:
         labels = {key: getattr(task, key) for key in ("kind", "total_steps", "batch")}
         labels["examples"] = len(trainer.training[0])
         if not arguments.quick:
-            file = (HELD_OUT_DATA if name in HELD_OUT else DATA) / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
+            folder = DATA / ("chosen" if name in TASKS else "drawn" if name in DEVELOPMENT else "held_out")
+            file = folder / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
             np.savez_compressed(file, name=name, optimizers=list(OPTIMIZERS), **labels, **arrays)
         print(f"{name}: {len(arrays)} arrays in {time.perf_counter() - begun:.0f} s", flush=True)
 

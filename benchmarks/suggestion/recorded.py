@@ -13,8 +13,8 @@ import numpy as np
 import clr_core
 
 DATA = Path(__file__).parent / "data"
-HELD_OUT_DATA = DATA / "held_out"
-"""The recordings of the tasks of drawn.py. Nothing is fitted on them; all others are for development."""
+DEVELOPMENT, HELD_OUT = ("chosen", "drawn"), "held_out"
+"""Its folders: the tasks of tasks.py and those of drawn.py, and those on which nothing is fitted."""
 
 CLASSES = {"sgd": "SGD", "momentum": "SGD", "clipped": "SGD", "adam": "Adam", "adamw": "AdamW"} | {
     "rmsprop": "RMSprop",
@@ -143,9 +143,9 @@ class Pair:
         return {"optimizer": CLASSES[self.optimizer], "momentum": MOMENTUM.get(self.optimizer)}
 
 
-def pairs(held_out: bool) -> Iterator[Pair]:
-    """Every task of one set with every optimizer."""
-    for path in sorted((HELD_OUT_DATA if held_out else DATA).glob("*.npz")):
+def pairs(folder: str) -> Iterator[Pair]:
+    """Every task of one folder with every optimizer."""
+    for path in sorted((DATA / folder).glob("*.npz")):
         with np.load(path) as file:
             arrays = dict(file)
         for optimizer in CLASSES:

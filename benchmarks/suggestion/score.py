@@ -1,11 +1,11 @@
 """How good are the suggestions, ours and those of other libraries, on trainings that were run to the end?
 
-    python benchmarks/suggestion/score.py [--development] [--detail] [--quick]
+    python benchmarks/suggestion/score.py [FOLDER ...] [--detail] [--quick]
 
 Reads data/ (see generate.py), takes every rule's suggestion from every range test, and looks up how a full
 training at that LR ended. Regret is ``(L(lr) - L*) / (L0 - L*)``: the share of the possible gain in validation
-loss that is lost. Scored on the held-out tasks unless told otherwise; all rules on the curves that ours
-answers. Needs numpy.
+loss that is lost. Scored on the tasks held out unless other folders of data/ are given, "chosen" or "drawn"; all rules
+on the curves that ours answers. Needs numpy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from recorded import LENGTHS, MODES, SCHEDULES, VALIDATED, Pair, pairs
+from recorded import DEVELOPMENT, HELD_OUT, LENGTHS, MODES, SCHEDULES, VALIDATED, Pair, pairs
 
 import clr_core
 from clr_core.bounds.landmarks import Landmarks
@@ -221,11 +221,16 @@ def print_floor(chosen: Iterable[Pair]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--development", action="store_true", help="score the tasks that the rule was fitted on")
+    folders = [HELD_OUT, *DEVELOPMENT]
+    parser.add_argument("folders", nargs="*", metavar="FOLDER", help=f"of {folders}; the first by default")
     parser.add_argument("--detail", action="store_true", help="every rule, every length and ramp, every task")
     parser.add_argument("--quick", action="store_true", help="the first eight task-optimizer pairs only")
     arguments = parser.parse_args()
-    chosen = list(pairs(held_out=not arguments.development))
+    unknown = set(arguments.folders) - set(folders)
+    if unknown:
+        parser.error(f"FOLDER must be among {folders}, got {sorted(unknown)}")
+    read = arguments.folders or [HELD_OUT]
+    chosen = [pair for folder in read for pair in pairs(folder)]
     if arguments.quick:
         chosen = chosen[:8]
     table = Table(score(chosen, ("full", "quarter")))
@@ -247,9 +252,9 @@ def main() -> None:
     print_confidence(table)
     print_validated(chosen)
     print_floor(chosen)
-    if arguments.development:
+    if "chosen" in read:
         print_bases(chosen)
-    if not arguments.quick and not arguments.development:
+    if read == [HELD_OUT] and not arguments.quick:
         write(table)
 
 

@@ -1,4 +1,4 @@
-"""The trainings on which suggestions are judged: 159 tasks for development, and 7 optimizers.
+"""The trainings on which suggestions are judged: 159 chosen for development, and 7 optimizers.
 
 All data comes with packages. The held-out tasks are in drawn.py.
 """
