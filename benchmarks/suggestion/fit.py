@@ -47,6 +47,9 @@ TOLD, EPOCHS = 0.7, -2
 PARTS = 10
 """Each in turn is left out."""
 
+PEAKS = 32
+"""LRs at which the outcome is read, a factor 1.75 apart: those of a grid and of one below."""
+
 QUICK_PAIRS = 21
 """The task-optimizer pairs of the first three tasks of a folder."""
 
@@ -97,7 +100,9 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
         truths = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
         told = [Budget(pair.total_steps(budget), pair.steps_per_epoch) for budget in BUDGETS]
         budgets = np.log10([(budget.epochs, budget.total_steps) for budget in told])
-        losses = [[truth.losses for truth in of_schedule] for of_schedule in truths]
+        # As many peaks for every pair, whether it has a lower grid or not.
+        peaks = truths[0][0].lrs[-1] * 1.75 ** np.arange(1.0 - PEAKS, 1.0)
+        losses = [[[truth.loss(lr) for lr in peaks] for truth in of_schedule] for of_schedule in truths]
         for (mode, length), curves in pair.curves.items():
             share = (1.0 if mode == "exponential" else LINEAR_SHARE) * (LONGEST_SHARE if length == max(LENGTHS) else 1)
             share *= DRAWN_WEIGHT if folder == "drawn" else 1
@@ -117,7 +122,7 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                         np.log10(marks.rise_lr),
                         np.log10(marks.last_lr),
                         share,
-                        np.log10(truths[0][0].lrs[0]),
+                        np.log10(peaks[0]),
                         losses,
                         truths[0][0].before,
                     )
@@ -128,14 +133,14 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
 def regret(curves: Curves, log_lr: Any) -> Any:
     """Regret at log10 LRs (curves, schedules, budgets); beyond the grid it grows on, so that the descent finds back."""
     place = (log_lr - curves.grid[:, None, None]) / np.log10(1.75)
-    inside = jnp.clip(place, 0.0, 15.0)
-    index = jnp.minimum(inside.astype(int), 14)[..., None]
+    inside = jnp.clip(place, 0.0, PEAKS - 1.0)
+    index = jnp.minimum(inside.astype(int), PEAKS - 2)[..., None]
     low, high = (jnp.take_along_axis(jnp.asarray(curves.losses), i, -1)[..., 0] for i in (index, index + 1))
     loss = low + (high - low) * (inside - index[..., 0])
     before = curves.before[:, None, None]
     loss = jnp.where(place < 0, before - (before - curves.losses[..., 0]) * 1.75 ** jnp.minimum(place, 0.0), loss)
     best = curves.losses.min(-1)
-    return (loss - best) / (before - best) + 0.05 * jnp.maximum(place - 15.0, 0.0)
+    return (loss - best) / (before - best) + 0.05 * jnp.maximum(place - (PEAKS - 1.0), 0.0)
 
 
 def falling(free: Any) -> Any:

@@ -87,8 +87,11 @@ class Pair:
 
     def truth(self, schedule: str, budget: str = "full") -> Truth:
         before = self["before"]
-        losses = np.fmin(self[f"{schedule}/{budget}/loss"], before).mean(1)
-        return Truth(self["grid"], losses, float(before.mean()))
+        parts = ["lower/", ""] if "lower/grid" in self.arrays else [""]
+        lrs = np.concatenate([self[f"{part}grid"] for part in parts])
+        losses = np.concatenate([self[f"{part}{schedule}/{budget}/loss"] for part in parts])
+        trained = ~np.isnan(lrs)
+        return Truth(lrs[trained], np.fmin(losses[trained], before).mean(1), float(before.mean()))
 
     def grid(self, schedule: str) -> tuple[Any, Any]:
         """Validation losses (fractions, peaks, seeds) and the fractions base_lr / max_lr; None for most pairs."""

@@ -143,6 +143,31 @@ def print_row(table: Table, title: str, detail: bool, **wanted: Any) -> None:
             print(f"    {rule:18} " + " ".join(f"{name} {value:6.3f}" for name, value in values.items()))
 
 
+def print_spread(table: Table) -> None:
+    """Within what limits nine tenths of the ratios would lie, were as many such tasks drawn again (a bootstrap)."""
+    tasks, task = np.unique(table.columns["task"], return_inverse=True)
+    drawn = np.random.default_rng(0).multinomial(len(tasks), np.full(len(tasks), 1 / len(tasks)), 2000)
+    theirs = [table.rules.index(rule) for rule in peers.RULES]
+    outcomes = {
+        "mean regret": (table.columns["regret"].astype(float), np.min),
+        "share above 0.2": (table.columns["regret"].astype(float) > 0.2, np.min),
+        "within 10 %": (table.columns["close"].astype(float), np.max),
+    }
+    print("\n5 to 95 % of the ratios, tasks drawn again")
+    for length in LENGTHS[:2]:
+        for schedule in SCHEDULES:
+            row = table.select(mode="exponential", length=length, schedule=schedule, budget="full")
+            cells = []
+            for name, (values, best) in outcomes.items():
+                of_rules = [row & (table.columns["rule"] == rule) for rule in table.rules]
+                # As many curves of a task for every rule, so sums compare as means do.
+                sums = drawn @ np.array([np.bincount(task[at], values[at], len(tasks)) for at in of_rules]).T
+                ratios = sums[:, table.rules.index(OURS)] / best(sums[:, theirs], axis=1)
+                low, high = np.quantile(ratios, (0.05, 0.95))
+                cells.append(f"{name} {low:.2f} to {high:.2f}")
+            print(f"{schedule + ', ' + str(length):22} " + "   ".join(cells))
+
+
 def print_confidence(table: Table) -> None:
     """How often suggestions of each confidence have a regret below 0.05."""
     chosen = table.select(rule=OURS, budget="full", mode="exponential")
@@ -249,6 +274,7 @@ def main() -> None:
         for name in ("task", "optimizer"):
             for value in dict.fromkeys(table.columns[name]):
                 print_row(table, str(value)[:22], False, mode="exponential", budget="full", **{name: value})
+    print_spread(table)
     print_confidence(table)
     print_validated(chosen)
     print_floor(chosen)
