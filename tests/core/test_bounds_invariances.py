@@ -46,7 +46,7 @@ def answer(
         return refusal.reason, str(refusal)
 
 
-SHIFT_FACTOR, LEAST_POWER, MOST_POWER, SAMPLING_FACTOR = 20, 0.5, 1.5, 3
+SHIFT_FACTOR, LEAST_POWER, MOST_POWER, SAMPLING_FACTOR = 30, 0.5, 1.5, 3
 
 seeds = st.integers(0, 1000)
 curves = st.builds(recorded, st.sampled_from([60, 100, 300]), st.sampled_from([0.0, 0.02, 0.1]), seed=seeds)

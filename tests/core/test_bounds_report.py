@@ -151,7 +151,7 @@ def test_what_is_unusual_is_said_with_its_effect() -> None:
 
 def test_a_max_lr_beyond_the_test_is_said_to_be_held() -> None:
     """Cut off while the loss falls, the rule may ask for more than was tested; the report says where that ends."""
-    bounds = suggest_bounds(curve(end_lr=3e-3, optimizer="Adam"), schedule="one_cycle")
+    bounds = suggest_bounds(curve(end_lr=1e-3, optimizer="Adam"), schedule="one_cycle", total_steps=1)
     assert bounds.max_lr == bounds.evidence.last_lr
     assert "That is the last lr of the test; beyond it nothing is known." in flat(bounds)
     assert "beyond it nothing" not in flat(suggest_bounds(curve()))
