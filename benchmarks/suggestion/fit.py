@@ -5,7 +5,7 @@
 Minimises, by gradient descent, the mean regret over all curves and schedules at both budgets, with a little weight on
 the share above 0.2. Prints the constants of the best of several starts, and what the same fit loses on tasks that are
 left out, a tenth of them in turn. The confidence is then fitted to what those left-out suggestions lost. Held-out
-tasks are read with --limit only, which tells what a rule of this form could reach at most there. Five minutes on two
+tasks are read with --limit only, which tells what a rule of this form could reach at most there. Seven minutes on two
 cores. Needs jax, optax and scikit-learn.
 """
 
@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from recorded import BUDGETS, DEVELOPMENT, HELD_OUT, LENGTHS, SCHEDULES, Pair, pairs
+from recorded import APART, BUDGETS, DEVELOPMENT, DRAWN, HELD_OUT, LENGTHS, SCHEDULES, Pair, pairs
 from score import stopped
 from sklearn.linear_model import LogisticRegression
 
@@ -48,7 +48,7 @@ PARTS = 10
 """Each in turn is left out."""
 
 PEAKS = 32
-"""LRs at which the outcome is read, a factor 1.75 apart: those of a grid and of one below."""
+"""LRs at which the outcome is read: those of a grid and of one below."""
 
 QUICK_PAIRS = 21
 """The task-optimizer pairs of the first three tasks of a folder."""
@@ -101,11 +101,11 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
         told = [Budget(pair.total_steps(budget), pair.steps_per_epoch) for budget in BUDGETS]
         budgets = np.log10([(budget.epochs, budget.total_steps) for budget in told])
         # As many peaks for every pair, whether it has a lower grid or not.
-        peaks = truths[0][0].lrs[-1] * 1.75 ** np.arange(1.0 - PEAKS, 1.0)
+        peaks = truths[0][0].lrs[-1] * APART ** np.arange(1.0 - PEAKS, 1.0)
         losses = [[[truth.loss(lr) for lr in peaks] for truth in of_schedule] for of_schedule in truths]
         for (mode, length), curves in pair.curves.items():
             share = (1.0 if mode == "exponential" else LINEAR_SHARE) * (LONGEST_SHARE if length == max(LENGTHS) else 1)
-            share *= DRAWN_WEIGHT if folder == "drawn" else 1
+            share *= DRAWN_WEIGHT if folder == DRAWN else 1
             for curve in curves:
                 marks = reading_of(stopped(curve, mode))
                 if not isinstance(marks, Landmarks):
@@ -132,13 +132,13 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
 
 def regret(curves: Curves, log_lr: Any) -> Any:
     """Regret at log10 LRs (curves, schedules, budgets); beyond the grid it grows on, so that the descent finds back."""
-    place = (log_lr - curves.grid[:, None, None]) / np.log10(1.75)
+    place = (log_lr - curves.grid[:, None, None]) / np.log10(APART)
     inside = jnp.clip(place, 0.0, PEAKS - 1.0)
     index = jnp.minimum(inside.astype(int), PEAKS - 2)[..., None]
     low, high = (jnp.take_along_axis(jnp.asarray(curves.losses), i, -1)[..., 0] for i in (index, index + 1))
     loss = low + (high - low) * (inside - index[..., 0])
     before = curves.before[:, None, None]
-    loss = jnp.where(place < 0, before - (before - curves.losses[..., 0]) * 1.75 ** jnp.minimum(place, 0.0), loss)
+    loss = jnp.where(place < 0, before - (before - curves.losses[..., 0]) * APART ** jnp.minimum(place, 0.0), loss)
     best = curves.losses.min(-1)
     return (loss - best) / (before - best) + 0.05 * jnp.maximum(place - (PEAKS - 1.0), 0.0)
 

@@ -21,21 +21,36 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import drawn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from drawn import DEVELOPMENT, HELD_OUT
-from recorded import DATA, GRID_OPTIMIZERS, LENGTHS, MODES, VALIDATED, VALIDATED_EVERY
+from recorded import (
+    APART,
+    CHOSEN,
+    DATA,
+    DRAWN,
+    GRID_OPTIMIZERS,
+    HELD_OUT,
+    LENGTHS,
+    MODES,
+    VALIDATED,
+    VALIDATED_EVERY,
+    Truth,
+)
 from tasks import OPTIMIZERS, TASKS, Task
 
 import clr_core
+
+FOLDERS = {CHOSEN: TASKS, DRAWN: drawn.DEVELOPMENT, HELD_OUT: drawn.HELD_OUT}
+"""Where the recordings of which tasks lie."""
 
 SEEDS, FIRST_TEST_SEED = 3, 100
 VALIDATED_EXAMPLES = 256
 """In a range test the validation loss is that of the first of the validation examples."""
 
-GRID = 1.75 ** np.arange(-7, 9)
+GRID = APART ** np.arange(-7, 9)
 NEARLY_BEST = 0.1
 """Where the lowest peak of the grid loses less than that, a second grid below it is trained as well."""
 
@@ -179,12 +194,6 @@ def ramps(end_linear: float) -> dict[tuple[str, int], clr_core.Schedule]:
     return result
 
 
-def lowest_lost(before: Any, ends: Iterable[Any]) -> float:
-    """The regret of the lowest peak LR, the least of several kinds of training, from their losses (peaks, seeds)."""
-    means = [np.fmin(losses, before).mean(1) for losses in ends]
-    return min(float((losses[0] - losses.min()) / (before.mean() - losses.min())) for losses in means)
-
-
 def _ends(end: Callable[..., Any], task: Task, grid: Any) -> Iterator[tuple[str, Any]]:
     """How trainings at these peaks end, for every schedule and budget."""
     yield "grid", grid
@@ -210,10 +219,12 @@ def generate(trainer: Trainer, task: Task, name: str, optimizer: str) -> Iterato
     ended = dict(_ends(end, task, grid))
     yield from ended.items()
     # Where the lowest peak is nearly as good as the best, how much lower would do as well? NaN where that is not asked.
-    lower = grid * 1.75 ** -len(GRID)
-    needed = lowest_lost(before, [ended[f"{shape}/full/loss"] for shape in BASE_FRACTIONS]) < NEARLY_BEST
-    for key, values in _ends(end, task, lower) if needed else ended.items():
-        yield f"lower/{key}", values if needed else np.full_like(values, np.nan)
+    truths = [Truth.of(grid, ended[f"{shape}/full/loss"], before) for shape in BASE_FRACTIONS]
+    if min(truth.regret(grid[0]) for truth in truths) < NEARLY_BEST:
+        lower = dict(_ends(end, task, grid * APART ** -len(GRID)))
+    else:
+        lower = {key: np.full_like(values, np.nan) for key, values in ended.items()}
+    yield from ((f"lower/{key}", values) for key, values in lower.items())
     if name in GRID_TASKS and optimizer in GRID_OPTIMIZERS:
         for shape, fractions in GRID_FRACTIONS.items():
             yield f"{shape}/fractions", np.array(fractions)
@@ -245,7 +256,7 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="names of tasks; all of them by default")
     parser.add_argument("--quick", action="store_true", help="one task, one optimizer, nothing written")
     arguments = parser.parse_args()
-    tasks = TASKS | DEVELOPMENT | HELD_OUT
+    tasks = TASKS | drawn.DEVELOPMENT | drawn.HELD_OUT
     unknown = set(arguments.tasks) - set(tasks)
     if unknown:
         parser.error(f"TASK must be among {sorted(tasks)}, got {sorted(unknown)}")
@@ -266,8 +277,8 @@ def main() -> None:
         labels = {key: getattr(task, key) for key in ("kind", "total_steps", "batch")}
         labels["examples"] = len(trainer.training[0])
         if not arguments.quick:
-            folder = DATA / ("chosen" if name in TASKS else "drawn" if name in DEVELOPMENT else "held_out")
-            file = folder / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
+            folder = next(folder for folder, of_folder in FOLDERS.items() if name in of_folder)
+            file = DATA / folder / f"{re.sub('[^a-z0-9]+', '_', name.lower())}.npz"
             np.savez_compressed(file, name=name, optimizers=list(OPTIMIZERS), **labels, **arrays)
         print(f"{name}: {len(arrays)} arrays in {time.perf_counter() - begun:.0f} s", flush=True)
 

@@ -13,8 +13,10 @@ import numpy as np
 import clr_core
 
 DATA = Path(__file__).parent / "data"
-DEVELOPMENT, HELD_OUT = ("chosen", "drawn"), "held_out"
-"""Its folders: the tasks of tasks.py and those of drawn.py, and those on which nothing is fitted."""
+CHOSEN, DRAWN, HELD_OUT = "chosen", "drawn", "held_out"
+"""Its folders: the tasks of tasks.py, those of drawn.py for development, and those on which nothing is fitted."""
+
+DEVELOPMENT = (CHOSEN, DRAWN)
 
 CLASSES = {"sgd": "SGD", "momentum": "SGD", "clipped": "SGD", "adam": "Adam", "adamw": "AdamW"} | {
     "rmsprop": "RMSprop",
@@ -35,13 +37,16 @@ VALIDATED_EVERY = 4
 
 GRID_OPTIMIZERS = ("momentum", "adam")
 
+APART = 1.75
+"""The factor between the peaks of a grid."""
+
 
 @dataclass(frozen=True)
 class Truth:
     """How trainings ended, by their peak LR.
 
     Attributes:
-        lrs: The peaks, a factor 1.75 apart.
+        lrs: The peaks, a factor ``APART`` from one to the next.
         losses: Mean validation loss over three seeds; a run that ended worse than it began counts as not run.
         before: The validation loss before training.
     """
@@ -49,6 +54,11 @@ class Truth:
     lrs: Any
     losses: Any
     before: float
+
+    @classmethod
+    def of(cls, lrs: Any, losses: Any, before: Any) -> Truth:
+        """From the losses at the end, (peaks, seeds), and before, (seeds,)."""
+        return cls(lrs, np.fmin(losses, before).mean(1), float(before.mean()))
 
     @property
     def best_lr(self) -> float:
@@ -86,12 +96,11 @@ class Pair:
         return self.arrays[name][list(self.arrays["optimizers"]).index(self.optimizer)].astype(float)
 
     def truth(self, schedule: str, budget: str = "full") -> Truth:
-        before = self["before"]
-        parts = ["lower/", ""] if "lower/grid" in self.arrays else [""]
-        lrs = np.concatenate([self[f"{part}grid"] for part in parts])
-        losses = np.concatenate([self[f"{part}{schedule}/{budget}/loss"] for part in parts])
+        lrs, losses = (
+            np.concatenate([self[f"lower/{name}"], self[name]]) for name in ("grid", f"{schedule}/{budget}/loss")
+        )
         trained = ~np.isnan(lrs)
-        return Truth(lrs[trained], np.fmin(losses[trained], before).mean(1), float(before.mean()))
+        return Truth.of(lrs[trained], losses[trained], self["before"])
 
     def grid(self, schedule: str) -> tuple[Any, Any]:
         """Validation losses (fractions, peaks, seeds) and the fractions base_lr / max_lr; None for most pairs."""

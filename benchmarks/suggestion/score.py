@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from recorded import DEVELOPMENT, HELD_OUT, LENGTHS, MODES, SCHEDULES, VALIDATED, Pair, pairs
+from recorded import CHOSEN, DEVELOPMENT, HELD_OUT, LENGTHS, MODES, SCHEDULES, VALIDATED, Pair, pairs
 
 import clr_core
 from clr_core.bounds.landmarks import Landmarks
@@ -148,18 +148,19 @@ def print_spread(table: Table) -> None:
     tasks, task = np.unique(table.columns["task"], return_inverse=True)
     drawn = np.random.default_rng(0).multinomial(len(tasks), np.full(len(tasks), 1 / len(tasks)), 2000)
     theirs = [table.rules.index(rule) for rule in peers.RULES]
+    regret = table.columns["regret"].astype(float)
     outcomes = {
-        "mean regret": (table.columns["regret"].astype(float), np.min),
-        "share above 0.2": (table.columns["regret"].astype(float) > 0.2, np.min),
+        "mean regret": (regret, np.min),
+        "share above 0.2": (regret > 0.2, np.min),
         "within 10 %": (table.columns["close"].astype(float), np.max),
     }
     print("\n5 to 95 % of the ratios, tasks drawn again")
     for length in LENGTHS[:2]:
         for schedule in SCHEDULES:
-            row = table.select(mode="exponential", length=length, schedule=schedule, budget="full")
+            wanted = {"mode": "exponential", "length": length, "schedule": schedule, "budget": "full"}
+            of_rules = [table.select(rule=rule, **wanted) for rule in table.rules]
             cells = []
             for name, (values, best) in outcomes.items():
-                of_rules = [row & (table.columns["rule"] == rule) for rule in table.rules]
                 # As many curves of a task for every rule, so sums compare as means do.
                 sums = drawn @ np.array([np.bincount(task[at], values[at], len(tasks)) for at in of_rules]).T
                 ratios = sums[:, table.rules.index(OURS)] / best(sums[:, theirs], axis=1)
@@ -247,15 +248,15 @@ def print_floor(chosen: Iterable[Pair]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     folders = [HELD_OUT, *DEVELOPMENT]
-    parser.add_argument("folders", nargs="*", metavar="FOLDER", help=f"of {folders}; the first by default")
+    help_text = f"of {folders}; the first by default"
+    parser.add_argument("folders", nargs="*", metavar="FOLDER", default=[HELD_OUT], help=help_text)
     parser.add_argument("--detail", action="store_true", help="every rule, every length and ramp, every task")
     parser.add_argument("--quick", action="store_true", help="the first eight task-optimizer pairs only")
     arguments = parser.parse_args()
     unknown = set(arguments.folders) - set(folders)
     if unknown:
         parser.error(f"FOLDER must be among {folders}, got {sorted(unknown)}")
-    read = arguments.folders or [HELD_OUT]
-    chosen = [pair for folder in read for pair in pairs(folder)]
+    chosen = [pair for folder in arguments.folders for pair in pairs(folder)]
     if arguments.quick:
         chosen = chosen[:8]
     table = Table(score(chosen, ("full", "quarter")))
@@ -278,9 +279,9 @@ def main() -> None:
     print_confidence(table)
     print_validated(chosen)
     print_floor(chosen)
-    if "chosen" in read:
+    if CHOSEN in arguments.folders:
         print_bases(chosen)
-    if read == [HELD_OUT] and not arguments.quick:
+    if arguments.folders == [HELD_OUT] and not arguments.quick:
         write(table)
 
 

@@ -1,6 +1,6 @@
 """The trainings on which suggestions are judged: 159 chosen for development, and 7 optimizers.
 
-All data comes with packages. The held-out tasks are in drawn.py.
+All data comes with packages. The tasks that dice drew, the held-out ones among them, are in drawn.py.
 """
 
 from __future__ import annotations
