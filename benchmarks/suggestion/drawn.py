@@ -1,6 +1,6 @@
 """Tasks drawn by dice from what data, networks and budgets there are, three of each of eleven kinds at a time.
 
-Nobody chose them, so they are as hard as trainings of their kinds are. Three draws are for development, two of them
+Nobody chose them, so they are as hard as trainings of their kinds are. Four draws are for development, two of them
 without the kinds that take longest to train. The last is held out: none of its tasks was trained before this file was
 committed, and nothing is fitted on them.
 """
@@ -200,5 +200,7 @@ def draw(seed: int, taken: Iterable[str] = ()) -> dict[str, Task]:
 _FIRST = draw(2028)
 _SECOND = draw(2029, _FIRST)
 _THIRD = draw(2030, _FIRST | _SECOND)
-DEVELOPMENT = _FIRST | {name: task for name, task in (_SECOND | _THIRD).items() if task.kind not in _SLOW}
-HELD_OUT = draw(2031, _FIRST | _SECOND | _THIRD)
+_FOURTH = draw(2031, _FIRST | _SECOND | _THIRD)
+_QUICK = {name: task for name, task in (_SECOND | _THIRD).items() if task.kind not in _SLOW}
+DEVELOPMENT = _FIRST | _QUICK | _FOURTH
+HELD_OUT = draw(2032, _FIRST | _SECOND | _THIRD | _FOURTH)
