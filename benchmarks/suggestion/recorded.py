@@ -156,8 +156,15 @@ class Pair:
 
 
 def pairs(folder: str) -> Iterator[Pair]:
-    """Every task of one folder with every optimizer."""
-    for path in sorted((DATA / folder).glob("*.npz")):
+    """Every task of one folder with every optimizer.
+
+    Raises:
+        FileNotFoundError: There are no recordings: the repository has them, the sdist does not.
+    """
+    paths = sorted((DATA / folder).glob("*.npz"))
+    if not paths:
+        raise FileNotFoundError(f"no recordings in {DATA / folder}: take them from the repository, or run generate.py")
+    for path in paths:
         with np.load(path) as file:
             arrays = dict(file)
         for optimizer in CLASSES:

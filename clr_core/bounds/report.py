@@ -119,7 +119,7 @@ def _origin(bounds: Bounds) -> Iterator[str]:
     )
     counted = [
         f"{name} ({'raises' if factor > 1 else 'lowers'} it {max(factor, 1 / factor):.2g} times)"
-        for name, factor in effects(marks, families, budget).items()
+        for name, factor in effects(marks, families, schedule, budget).items()
         if not 0.8 < factor < 1.25
     ]
     if counted:

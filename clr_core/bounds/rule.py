@@ -1,10 +1,10 @@
 """From the landmarks of a curve to max_lr: a small network, fitted to trainings that were run to the end.
 
-    max_lr = rise_lr * 10**(offset + sum(slope_i * x_i) + sum(size_k * tanh(bias_k + sum(weight_ki * x_i))))
+    max_lr = rise_lr * 10**(offset + sum(slope_i * x_i) + sum(size_k * tanh(bias_k + leaning_k + sum(weight_ki * x_i))))
 
 The eight inputs ``x`` are the six of ``inputs`` and, of the training to come, log10 of the epochs, all held within the
-limits of the fit, and log10 of the updates. The optimizer's family has biases of its own and, for each schedule, an
-offset of its own. Nothing simpler did as well: ``benchmarks/suggestion`` says what was tried.
+limits of the fit, and log10 of the updates. The optimizer's family has biases of its own, the schedule leanings, and
+both together an offset. Nothing simpler did as well: ``benchmarks/suggestion`` says what was tried.
 """
 
 from __future__ import annotations
@@ -82,6 +82,11 @@ BIASES = {
     "adaptive": (-0.77, 0.486, -0.277, -1.06, 0.131, 1.08, 0.719, -1.6),
     "Lion": (-0.971, 0.583, -0.044, -1.17, -0.387, 1.23, 0.707, -1.2),
 }
+LEANINGS = {
+    "constant": (0, 0, 0, 0, 0, 0, 0, 0),
+    "cyclic": (0, 0, 0, 0, 0, 0, 0, 0),
+    "one_cycle": (0, 0, 0, 0, 0, 0, 0, 0),
+}
 OFFSETS = {
     "plain SGD": {"constant": -1.03, "cyclic": -0.86, "one_cycle": -0.77},
     "SGD with momentum": {"constant": -1.48, "cyclic": -1.25, "one_cycle": -1.12},
@@ -145,21 +150,22 @@ def max_lr_of(marks: Landmarks, families: Sequence[str], schedule: str, budget: 
     """The upper bound that one curve suggests, never beyond its last LR; of several families, the geometric mean."""
     families = families or UNKNOWN
     offset = sum(OFFSETS[family][schedule] for family in families) / len(families)
-    ratio = offset + _shape(_limited(marks, budget), families)
+    ratio = offset + _shape(_limited(marks, budget), families, schedule)
     excess = max(min(budget.total_steps, MOST_STEPS) / LONGEST, 1.0)
     return min(marks.rise_lr * math.pow(10.0, ratio) * math.pow(excess, -TREND), marks.last_lr)
 
 
-def effects(marks: Landmarks, families: Sequence[str], budget: Budget) -> dict[str, float]:
+def effects(marks: Landmarks, families: Sequence[str], schedule: str, budget: Budget) -> dict[str, float]:
     """What each input changes max_lr by, as a factor, against a curve on which it alone is as usual.
 
     The epochs are among them where they are known.
     """
+    families = families or UNKNOWN
     x = _limited(marks, budget)
-    shape = _shape(x, families or UNKNOWN)
+    shape = _shape(x, families, schedule)
     known = NAMES[:-1] if budget.steps_per_epoch is None else NAMES
     return {
-        name: math.pow(10.0, shape - _shape([*x[:place], USUAL[place], *x[place + 1 :]], families or UNKNOWN))
+        name: math.pow(10.0, shape - _shape([*x[:place], USUAL[place], *x[place + 1 :]], families, schedule))
         for place, name in enumerate(known)
     }
 
@@ -171,11 +177,11 @@ def _limited(marks: Landmarks, budget: Budget) -> list[float]:
     return [*(min(max(value, low), high) for value, low, high in limits), log_epochs(budget), math.log10(steps)]
 
 
-def _shape(x: Sequence[float], families: Sequence[str]) -> float:
+def _shape(x: Sequence[float], families: Sequence[str], schedule: str) -> float:
     """What depends on the curve and the budget, log10; of several families, the mean."""
-    leaning = [_product(weights, x) for weights in WEIGHTS]
+    leanings = [leaning + _product(weights, x) for leaning, weights in zip(LEANINGS[schedule], WEIGHTS, strict=True)]
     bent = [
-        _product(SIZES, [math.tanh(lean + bias) for lean, bias in zip(leaning, BIASES[family], strict=True)])
+        _product(SIZES, [math.tanh(leaning + bias) for leaning, bias in zip(leanings, BIASES[family], strict=True)])
         for family in families
     ]
     return _product(SLOPES, x) + sum(bent) / len(bent)

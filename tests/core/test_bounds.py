@@ -193,14 +193,13 @@ def test_max_lr_is_the_rule_of_the_docstring(
         max(64, min(budget, 1920)),
     ]
     x = [math.log10(ratio) for ratio in ratios]
-    bends = [
-        size * math.tanh(bias + sum(w * value for w, value in zip(weights, x, strict=True)))
-        for size, bias, weights in zip(rule.SIZES, rule.BIASES[family], rule.WEIGHTS, strict=True)
-    ]
+    leaning = [sum(w * value for w, value in zip(weights, x, strict=True)) for weights in rule.WEIGHTS]
     straight = sum(slope * value for slope, value in zip(rule.SLOPES, x, strict=True))
 
     def expected(kind: str) -> float:
-        ratio = 10 ** (rule.OFFSETS[family][kind] + straight + sum(bends))
+        units = zip(rule.SIZES, rule.BIASES[family], rule.LEANINGS[kind], leaning, strict=True)
+        bends = sum(size * math.tanh(sum(leanings)) for size, *leanings in units)
+        ratio = 10 ** (rule.OFFSETS[family][kind] + straight + bends)
         return marks.rise_lr * ratio * max(1.0, min(budget, 10_000) / 1920) ** -0.4
 
     assert bounds.max_lr == pytest.approx(expected(schedule))

@@ -142,7 +142,7 @@ def test_what_is_unusual_is_said_with_its_effect() -> None:
     """The effects in the report are those of the rule: a curve that is usual in that one respect gets as much less."""
     bounds = suggest_bounds(curve())
     text = flat(bounds)
-    found = effects(bounds.evidence, families_of(bounds.curves[0]), Budget(bounds.total_steps))
+    found = effects(bounds.evidence, families_of(bounds.curves[0]), bounds.schedule, Budget(bounds.total_steps))
     assert any(not 0.8 < factor < 1.25 for factor in found.values())
     for name, factor in found.items():
         said = f"{name} ({'raises' if factor > 1 else 'lowers'} it {max(factor, 1 / factor):.2g} times)"

@@ -42,12 +42,13 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_sdist_holds_what_is_needed_to_test_it(sdist: Path) -> None:
-    """Sources, tests and the texts are in it; no caches and no results of a build."""
+    """Sources, tests and the texts are in it; no caches, no results of a build and no recordings of trainings."""
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"LICENSE", "README.md", "CHANGELOG.md", "tox.ini", "pyproject.toml"} <= names
     assert any(name.startswith("tests/core/") for name in names)
     assert not any("__pycache__" in name or name.startswith((".tox", "dist")) for name in names)
+    assert not any(name.endswith(".npz") for name in names)
 
 
 def test_the_wheel_holds_these_packages_and_no_other(wheel: Path) -> None:
