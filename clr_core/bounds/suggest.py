@@ -89,7 +89,7 @@ def suggest_bounds(
     divergence, times a factor. The factor follows from six numbers read from the curve (how far it took to learn,
     how sharply the loss takes off, at which LR it rises, how large the fall is against the noise and against
     the loss, how long the test was), from the optimizer, the schedule, the updates and the epochs to come;
-    ``clr_core.bounds.rule`` has the formula, fitted to 234 tasks that were trained to the end at many LRs. The
+    ``clr_core.bounds.rule`` has the formula, fitted to 267 tasks that were trained to the end at many LRs. The
     accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is a quarter of
     ``max_lr`` for cycles, a tenth for one cycle.
 
