@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from recorded import APART, BUDGETS, DEVELOPMENT, DRAWN, HELD_OUT, LENGTHS, SCHEDULES, Pair, pairs
+from recorded import APART, BUDGETS, CLOSE, DEVELOPMENT, DRAWN, HELD_OUT, LENGTHS, SCHEDULES, Pair, pairs
 from score import stopped
 from sklearn.linear_model import LogisticRegression
 
@@ -158,9 +158,9 @@ def regret(curves: Curves, log_lr: Any) -> Any:
 
 
 def excess(curves: Curves, log_lr: Any) -> Any:
-    """The logarithm of the loss at log10 LRs against 1.1 of the best: positive where it is further than 10 %."""
+    """The logarithm of the loss at log10 LRs against the highest that is close to the best: positive beyond."""
     best = curves.losses.min(-1)
-    return jnp.log(jnp.maximum(loss_at(curves, log_lr), LEAST_LOSS) / jnp.maximum(1.1 * best, LEAST_LOSS))
+    return jnp.log(jnp.maximum(loss_at(curves, log_lr), LEAST_LOSS) / jnp.maximum(CLOSE * best, LEAST_LOSS))
 
 
 def _place(curves: Curves, log_lr: Any) -> Any:

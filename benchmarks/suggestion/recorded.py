@@ -40,6 +40,9 @@ GRID_OPTIMIZERS = ("momentum", "adam")
 APART = 1.75
 """The factor between the peaks of a grid."""
 
+CLOSE = 1.1
+"""A loss of up to that times the best is close to it."""
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -81,7 +84,7 @@ class Truth:
 
     def is_close(self, lr: float | None) -> bool:
         """Whether the loss is within 10 % of the best."""
-        return lr is not None and self.loss(lr) <= 1.1 * self.losses.min()
+        return lr is not None and self.loss(lr) <= CLOSE * self.losses.min()
 
 
 @dataclass(frozen=True)

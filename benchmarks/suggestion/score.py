@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from recorded import CHOSEN, DEVELOPMENT, HELD_OUT, LENGTHS, MODES, SCHEDULES, VALIDATED, Pair, pairs
+from recorded import CHOSEN, CLOSE, DEVELOPMENT, HELD_OUT, LENGTHS, MODES, SCHEDULES, VALIDATED, Pair, pairs
 
 import clr_core
 from clr_core.bounds.landmarks import Landmarks
@@ -239,7 +239,7 @@ def print_floor(chosen: Iterable[Pair]) -> None:
                 best, reached = losses[:, seed].min(), losses[picked, seed]
                 # Where no LR gains anything, as where all overfit, none loses anything.
                 regrets.append((reached - best) / (before[seed] - best) if before[seed] > best else 0.0)
-                close.append(reached <= 1.1 * best)
+                close.append(reached <= CLOSE * best)
         regret = np.array(regrets)
         mean, above = regret.mean(), (regret > 0.2).mean()
         print(f"{schedule:12} mean {mean:.3f}, above 0.2 {above:.3f}, within 10 % {np.mean(close):.3f}")
