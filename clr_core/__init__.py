@@ -7,7 +7,7 @@
 """
 
 from clr_core.bounds.landmarks import Landmarks, Undetermined
-from clr_core.bounds.smoothing import smooth, steepest_descent
+from clr_core.range_test.smoothing import smooth, steepest_descent
 from clr_core.bounds.suggest import Bounds, suggest_bounds
 from clr_core.range_test.curve import LRCurve
 from clr_core.range_test.machine import RangeTest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import clr_core
-from clr_core import _plot
+from clr_core.views import figure as _plot
 from clr_core.demo.spaces import Spaces
 
 BLUE, ORANGE, GREY = _plot.SMOOTH, _plot.ACCENT, _plot.RAW

@@ -14,18 +14,18 @@ except ModuleNotFoundError as error:
         "clr_keras needs keras, which is not installed: pip install keras", name="keras"
     ) from error
 
-from clr_keras._addons import (
+from clr_keras.compat.addons import (
     CyclicalLearningRate,
     ExponentialCyclicalLearningRate,
     Triangular2CyclicalLearningRate,
     TriangularCyclicalLearningRate,
 )
-from clr_keras._cyclic_lr import CyclicLR
-from clr_keras._finder import LRFinder
+from clr_keras.compat.cyclic_lr import CyclicLR
+from clr_keras.compat.lr_finder import LRFinder
 from clr_keras._log_lr import LogLR
 from clr_keras._momentum import cycle_momentum
 from clr_keras._range_test import range_test
-from clr_keras._schedule_lr import ScheduleLR
+from clr_keras._schedule import ScheduleLR
 from clr_keras._snapshot_ensemble import SnapshotEnsemble
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from clr_keras._optimizer import training_steps
+from clr_keras._describe import training_steps
 
 _KerasCallback: Any = keras.callbacks.Callback
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from clr_keras._callback import CountsTrainingSteps
-from clr_keras._optimizer import training_steps
-from clr_keras._schedule_lr import ScheduleLR
+from clr_keras._describe import training_steps
+from clr_keras._schedule import ScheduleLR
 
 
 class LogLR(CountsTrainingSteps):

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 import clr_core
-from clr_keras._schedule_lr import value_at
+from clr_keras._schedule import value_at
 
 _SUPPORTED = ("SGD", "Adam", "AdamW", "Adamax", "Nadam", "Lamb", "Lion")
 """The optimizers whose momentum can be a tensor of the compiled step."""
@@ -40,7 +40,7 @@ def cycle_momentum(optimizer: Any, schedule: clr_core.Schedule) -> Any:
     """
     if not isinstance(schedule, clr_core.Schedule):
         raise TypeError(f"schedule must be a clr_core schedule, got schedule={schedule!r}")
-    low, high = schedule._range()
+    low, high = schedule.limits()
     if not 0 <= low <= high < 1:
         raise ValueError(f"schedule must have values in [0, 1), got schedule={schedule!r}")
     cycled = type(optimizer) if isinstance(optimizer, _CyclesMomentum) else _CLASSES.get(type(optimizer))

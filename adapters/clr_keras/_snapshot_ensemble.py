@@ -10,10 +10,10 @@ from typing import Any
 
 import keras
 
-from clr_core import _validation as check
+from clr_core import check
 from clr_keras._callback import CountsTrainingSteps
-from clr_keras._schedule_lr import ScheduleLR
-from clr_keras._snapshot import value_of
+from clr_keras._schedule import ScheduleLR
+from clr_keras._restore import value_of
 
 
 class SnapshotEnsemble(CountsTrainingSteps):

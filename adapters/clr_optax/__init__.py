@@ -16,6 +16,6 @@ except ModuleNotFoundError as error:
 
 from clr_optax._current_lr import current_lr
 from clr_optax._range_test import range_test
-from clr_optax._schedule_lr import schedule_lr
+from clr_optax._schedule import schedule_lr
 
 __all__ = ["current_lr", "range_test", "schedule_lr"]

@@ -11,9 +11,9 @@ import jax
 import numpy as np
 
 from clr_core import LRCurve, RangeTest
-from clr_core import _validation as check
+from clr_core import check
 from clr_optax._batches import number_of_batches, one_by_one, stack
-from clr_optax._optimizer import sweep
+from clr_optax._describe import sweep
 from clr_optax._run import loop, scan_of, seeds_scan_of
 from clr_optax._step import begin, make_step
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax import lax
 
-from clr_optax._optimizer import Sweep
+from clr_optax._describe import Sweep
 from clr_optax._step import Step, Training, begin
 
 READ_EVERY = 10

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from clr_optax._optimizer import Sweep
+from clr_optax._describe import Sweep
 
 
 class Training(NamedTuple):

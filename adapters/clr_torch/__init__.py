@@ -15,6 +15,6 @@ except ModuleNotFoundError as error:
     ) from error
 
 from clr_torch._range_test import range_test, range_test_steps
-from clr_torch._schedule_lr import ScheduleLR
+from clr_torch._schedule import ScheduleLR
 
 __all__ = ["ScheduleLR", "range_test", "range_test_steps"]

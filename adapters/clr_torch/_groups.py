@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from clr_core import Schedule
-from clr_core import _validation as check
+from clr_core import check
 
 Group = dict[str, Any]
 

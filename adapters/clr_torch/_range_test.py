@@ -15,8 +15,8 @@ from torch.optim import Optimizer
 
 from clr_core import LRCurve, RangeTest
 from clr_torch import _groups as groups_of
-from clr_torch._loader_step import LoaderStep
-from clr_torch._snapshot import restored
+from clr_torch._batches import LoaderStep
+from clr_torch._restore import restored
 
 _LOSSES_PER_READ = 16
 """Losses that may wait to be read together; the test may hear of its end as many updates late.

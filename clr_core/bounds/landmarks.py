@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
 
-from clr_core.bounds.smoothing import SMOOTHING_DECADES, fit_lines, smooth
+from clr_core.range_test.smoothing import SMOOTHING_DECADES, fit_lines, smooth
 from clr_core.range_test.curve import LRCurve
 from clr_core.range_test.divergence import points_until_divergence
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
-from clr_core._text_chart import TextChart, decade_ticks
+from clr_core.views.text import TextChart, decade_ticks
 from clr_core.bounds.landmarks import Landmarks, without_spikes
 from clr_core.bounds.rule import MOST_CLARITY, TYPICAL_STEPS, Budget, effects, families_of, max_lr_of
-from clr_core.bounds.smoothing import smooth
+from clr_core.range_test.smoothing import smooth
 
 if TYPE_CHECKING:
     from clr_core.bounds.suggest import Bounds

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from os import PathLike
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 from clr_core.bounds.confidence import confidence_of, doubts_of
 from clr_core.bounds.landmarks import Landmarks, Undetermined, combine, read_landmarks
 from clr_core.bounds.rule import SCHEDULES, TYPICAL_STEPS, Budget, families_of, max_lr_of
@@ -61,7 +61,7 @@ class Bounds:
         return report(self)
 
     def _repr_html_(self) -> str:
-        from clr_core.bounds.notebook import fragment
+        from clr_core.views.html import fragment
 
         return fragment(self)
 
@@ -71,9 +71,9 @@ class Bounds:
         Raises:
             ModuleNotFoundError: matplotlib is not installed.
         """
-        from clr_core import _plot
+        from clr_core.views import figure
 
-        return _plot.bounds_figure(self, path)
+        return figure.bounds_figure(self, path)
 
 
 def suggest_bounds(

@@ -16,8 +16,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--framework",
-        choices=("torch", "keras", "optax"),
-        help="train scikit-learn's digits in this framework; without it, a character model in plain Python",
+        metavar="NAME",
+        help="torch, keras or optax: train a network on scikit-learn's digits in it; without it, a character model "
+        "in plain Python",
     )
     parser.set_defaults(run=run)
 

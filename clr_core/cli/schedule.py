@@ -7,8 +7,8 @@ import dataclasses
 import json
 from typing import Any
 
-from clr_core import _validation as check
-from clr_core._text_chart import TextChart
+from clr_core import check
+from clr_core.views.text import TextChart
 from clr_core.schedules.base import Schedule, policies
 
 _TYPES = {"int": int, "float": float, "str": str}
@@ -60,9 +60,9 @@ def run(arguments: argparse.Namespace) -> None:
     elif arguments.json:
         print(json.dumps({"schedule": schedule.to_dict(), "values": schedule.values(steps)}))
     elif arguments.plot:
-        from clr_core import _plot
+        from clr_core.views import figure
 
-        _plot.schedule_figure(schedule.values(steps), repr(schedule), arguments.plot)
+        figure.schedule_figure(schedule.values(steps), repr(schedule), arguments.plot)
         print(f"wrote {arguments.plot}")
     else:
         print("\n".join(text_picture(schedule, steps)))

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 from clr_core.bounds.suggest import suggest_bounds
 from clr_core.demo.comparison import compare, schedules, table, verdict, winner
 from clr_core.demo.problem import Problem, Training
 from clr_core.schedules.plan import plan_cycles
 
-NEEDS = {
-    "torch": "torch scikit-learn",
-    "keras": "keras tensorflow scikit-learn",
-    "optax": "optax scikit-learn",
-}
-"""What to install for each framework's problem."""
+GROUP = "clr.demos"
+"""The entry points under which packages register a function that makes a ``Problem``; ours: torch, keras, optax."""
 
 
 def run(
@@ -103,20 +99,25 @@ def run(
 
 
 def load(framework: str | None) -> Problem:
-    """The problem of a framework, which is imported only now: core knows the adapters by name alone."""
+    """The problem of a framework, which is imported only now.
+
+    Raises:
+        TypeError: ``framework`` is not a str.
+        ValueError: No installed package registers a demo of that name.
+        ModuleNotFoundError: The framework, or something else the demo needs, is not installed.
+    """
     if framework is None:
         from clr_core.demo.spaces import Spaces
 
         return Spaces()
-    needs = NEEDS[check.choice("framework", framework, NEEDS)]
-    try:
-        problem: Problem = importlib.import_module(f"clr_{framework}.demo").problem()
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"the {framework} demo needs {error.name}, which is not installed: python -m pip install {needs}",
-            name=error.name,
-        ) from error
+    found = registered()
+    problem: Problem = found[check.choice("framework", framework, found)].load()()
     return problem
 
 
-__all__ = ["Problem", "Training", "load", "run"]
+def registered() -> dict[str, EntryPoint]:
+    """The demos that installed packages have registered, by framework."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+__all__ = ["Problem", "Training", "load", "registered", "run"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from clr_core._progress import progress
+from clr_core.views.progress import progress
 from clr_core.bounds.suggest import Bounds
 from clr_core.demo.problem import Problem, Training
 from clr_core.schedules.base import Schedule

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from clr_core import _plot
+from clr_core.views import figure as _plot
 from clr_core.bounds.suggest import Bounds
 from clr_core.demo.comparison import Row, winner
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 
 STOP_REASONS = ("completed", "diverged", "non_finite", "interrupted")
 
@@ -220,9 +220,9 @@ class LRCurve:
         Raises:
             ModuleNotFoundError: matplotlib is not installed.
         """
-        from clr_core import _plot
+        from clr_core.views import figure
 
-        return _plot.curve_figure(self, path)
+        return figure.curve_figure(self, path)
 
 
 class _Table:

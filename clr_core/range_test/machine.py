@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from types import TracebackType
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 from clr_core.range_test.curve import STOP_REASONS, LRCurve
 from clr_core.range_test.divergence import RunningLoss
 from clr_core.schedules.baselines import exponential_ramp, linear_ramp
@@ -128,6 +130,17 @@ class RangeTest:
         elif len(self._lrs) == self.num_steps:
             self._stop_reason = "completed"
 
+    def record_all(self, outcomes: Iterable[tuple[Any, ...]]) -> None:
+        """Record ``(loss,)`` or ``(loss, metric)`` of several updates, until the test is done; the rest is left out."""
+        for outcome in outcomes:
+            if self.done:
+                return
+            self.record(*outcome)
+
+    def interruptible(self) -> Interruptible:
+        """A context in which Ctrl-C ends the test, with ``stop_reason="interrupted"``, instead of the program."""
+        return Interruptible(self)
+
     def stop(self, reason: str = "interrupted") -> None:
         """End the test early; what was recorded stays. One that is done already keeps its own reason."""
         check.choice("reason", reason, STOP_REASONS)
@@ -148,3 +161,21 @@ class RangeTest:
     def _check_running(self) -> None:
         if self.done:
             raise RuntimeError(f"the range test is done ({self._stop_reason}): read its curve")
+
+
+class Interruptible:
+    """What ``RangeTest.interruptible`` returns; a class, since a generator could be resumed after its traceback."""
+
+    def __init__(self, test: RangeTest) -> None:
+        self._test = test
+
+    def __enter__(self) -> RangeTest:
+        return self._test
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if kind is None or not issubclass(kind, KeyboardInterrupt):
+            return False
+        self._test.stop("interrupted")
+        return True

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any, TypeVar, dataclass_transform, overload
 
-from clr_core import _python_namespace as python
-from clr_core import _validation as check
+from clr_core.schedules import xp as python
+from clr_core import check
 
 _KINDS: dict[str, type[Schedule]] = {}
 _SCALE_FNS: dict[str, Callable[[Any], Any]] = {}
@@ -48,7 +48,7 @@ class Schedule:
         """
         if xp is None and type(step) is int:
             if 0 <= step <= check.MAX_STEP:
-                return self._value(step, python)
+                return self.evaluate(step, python)
             raise ValueError(f"step must be an int in 0..{check.MAX_STEP}, got step={step}")
         return self._array_value(step, xp)
 
@@ -61,14 +61,17 @@ class Schedule:
         step = xp.asarray(step)
         if "int" not in str(step.dtype):
             raise TypeError(f"step must be an int or an array of ints, got dtype {step.dtype}")
-        return self._value(step, xp)
+        return self.evaluate(step, xp)
 
-    def _value(self, step: Any, xp: Any) -> Any:
-        """The formula, over operators and ``xp`` alone; the step has been checked."""
+    def evaluate(self, step: Any, xp: Any) -> Any:
+        """The formula itself, over operators and ``xp`` alone, without the checks of a call.
+
+        For adapters, which check the step themselves and call this between two updates.
+        """
         raise NotImplementedError
 
-    def _range(self) -> tuple[float, float]:
-        """The lowest and the highest value the schedule is named for."""
+    def limits(self) -> tuple[float, float]:
+        """The lowest and the highest value of the schedule's definition, such as base_lr and max_lr."""
         raise NotImplementedError
 
     def _completed_cycles(self, step: int) -> int:
@@ -240,6 +243,21 @@ def _registered_scale_fn(config: dict[str, Any]) -> Callable[[Any], Any]:
             f"registers it with @clr_core.register_scale_fn({name!r}) first"
         )
     return _SCALE_FNS[name]
+
+
+def check_schedule(name: str, value: Any) -> Schedule:
+    """``value`` if it is a schedule."""
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{name} must be a clr_core schedule, got {name}={value!r}")
+    return value
+
+
+def check_momentum(name: str, value: Any) -> Schedule:
+    """``value`` if it is a schedule of a momentum: all its values in [0, 1)."""
+    low, high = check_schedule(name, value).limits()
+    if not 0.0 <= low <= high < 1.0:
+        raise ValueError(f"{name} must stay in [0, 1), got {name}={value!r}")
+    return value  # type: ignore[no-any-return]
 
 
 def lerp(low: float, high: float, weight: Any) -> Any:

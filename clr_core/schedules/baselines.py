@@ -7,7 +7,7 @@ from dataclasses import field
 from functools import cached_property
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 from clr_core.schedules.base import Schedule, arguments, lerp, policy
 
 
@@ -35,10 +35,10 @@ class constant(Schedule):
     def __post_init__(self) -> None:
         self._set(lr=check.real("lr", self.lr, minimum=0.0))
 
-    def _value(self, step: Any, xp: Any) -> Any:
+    def evaluate(self, step: Any, xp: Any) -> Any:
         return xp.where(step >= 0, self.lr, self.lr)
 
-    def _range(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         return self.lr, self.lr
 
 
@@ -80,12 +80,12 @@ class linear_decay(Schedule):
             final_lr=final_lr,
         )
 
-    def _value(self, step: Any, xp: Any) -> Any:
+    def evaluate(self, step: Any, xp: Any) -> Any:
         step = xp.where(step < self.total_steps, step, self.total_steps)
         left = xp.divide(self.total_steps - step, self.total_steps)
         return lerp(self.final_lr, self.initial_lr, left)
 
-    def _range(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         return self.final_lr, self.initial_lr
 
 
@@ -141,7 +141,7 @@ class warmup_stable_decay(Schedule):
                 f"total_steps={self.total_steps}"
             )
 
-    def _value(self, step: Any, xp: Any) -> Any:
+    def evaluate(self, step: Any, xp: Any) -> Any:
         step = xp.where(step < self.total_steps, step, self.total_steps)
         left = xp.divide(self.total_steps - step, self.decay_steps)
         value = lerp(self.final_lr, self.peak_lr, xp.where(left < 1.0, left, 1.0))
@@ -150,7 +150,7 @@ class warmup_stable_decay(Schedule):
         risen = xp.divide(step, self.warmup_steps)
         return xp.where(risen < 1.0, risen * self.peak_lr, value)
 
-    def _range(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         return self.final_lr, self.peak_lr
 
 
@@ -190,10 +190,10 @@ class step_decay(Schedule):
     def _log2_factor(self) -> float:
         return math.log2(self.factor)
 
-    def _value(self, step: Any, xp: Any) -> Any:
+    def evaluate(self, step: Any, xp: Any) -> Any:
         return xp.exp2(xp.multiply(step // self.every, self._log2_factor)) * self.initial_lr
 
-    def _range(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         return 0.0, self.initial_lr
 
 
@@ -210,7 +210,7 @@ class _Ramp(Schedule):
             num_steps=check.whole("num_steps", self.num_steps, minimum=2),
         )
 
-    def _value(self, step: Any, xp: Any) -> Any:
+    def evaluate(self, step: Any, xp: Any) -> Any:
         last = self.num_steps - 1
         step = xp.where(step < last, step, last)
         if self.start_lr <= self.end_lr:
@@ -221,7 +221,7 @@ class _Ramp(Schedule):
         """The value ``distance`` steps away from the higher end of the ramp."""
         raise NotImplementedError
 
-    def _range(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         return min(self.start_lr, self.end_lr), max(self.start_lr, self.end_lr)
 
 
@@ -285,7 +285,7 @@ class exponential_ramp(_Ramp):
     @cached_property
     def _octaves(self) -> float:
         """log2 of the lower end over the higher; their logarithms may be large where this is small."""
-        low, high = map(math.frexp, self._range())
+        low, high = map(math.frexp, self.limits())
         return math.log2(low[0] / high[0]) + (low[1] - high[1])
 
     def _below(self, low: float, high: float, distance: Any, xp: Any) -> Any:

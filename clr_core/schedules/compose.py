@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 from clr_core.schedules.base import Schedule, lerp, policy
 from clr_core.schedules.baselines import linear_ramp
 
@@ -55,15 +55,15 @@ class join(Schedule):
             raise ValueError(f"boundaries must rise, got boundaries={boundaries}")
         self._set(schedules=schedules, boundaries=boundaries)
 
-    def _value(self, step: Any, xp: Any) -> Any:
-        value = self.schedules[0]._value(step, xp)
+    def evaluate(self, step: Any, xp: Any) -> Any:
+        value = self.schedules[0].evaluate(step, xp)
         for schedule, start in zip(self.schedules[1:], self.boundaries, strict=True):
             started = step >= start
-            value = xp.where(started, schedule._value(xp.where(started, step, start) - start, xp), value)
+            value = xp.where(started, schedule.evaluate(xp.where(started, step, start) - start, xp), value)
         return value
 
-    def _range(self) -> tuple[float, float]:
-        lows, highs = zip(*(schedule._range() for schedule in self.schedules), strict=True)
+    def limits(self) -> tuple[float, float]:
+        lows, highs = zip(*(schedule.limits() for schedule in self.schedules), strict=True)
         return min(lows), max(highs)
 
     def _completed_cycles(self, step: int) -> int:
@@ -150,15 +150,15 @@ class momentum_for(Schedule):
 
     @cached_property
     def _bounds(self) -> tuple[float, float]:
-        return self.schedule._range()
+        return self.schedule.limits()
 
-    def _value(self, step: Any, xp: Any) -> Any:
+    def evaluate(self, step: Any, xp: Any) -> Any:
         bottom, top = self._bounds
-        share = (self.schedule._value(step, xp) - bottom) / (top - bottom)
+        share = (self.schedule.evaluate(step, xp) - bottom) / (top - bottom)
         share = xp.where(share > 0.0, share, 0.0)
         return lerp(self.high, self.low, xp.where(share < 1.0, share, 1.0))
 
-    def _range(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         return self.low, self.high
 
     def _completed_cycles(self, step: int) -> int:

@@ -15,7 +15,7 @@ from dataclasses import field
 from functools import cached_property
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 from clr_core.schedules.base import Schedule, arguments, lerp, policy
 
 SHAPES = ("linear", "cosine", "parabolic")
@@ -49,7 +49,7 @@ class _Cycle(Schedule):
     def _period(self) -> int:
         return self.step_size + self._down
 
-    def _value(self, step: Any, xp: Any) -> Any:
+    def evaluate(self, step: Any, xp: Any) -> Any:
         period = self._period
         cycle = step // period
         position = step - cycle * period
@@ -59,7 +59,7 @@ class _Cycle(Schedule):
     def _scaled(self, height: Any, cycle: Any, step: Any, xp: Any) -> Any:
         return lerp(self.base_lr, self.max_lr, height)
 
-    def _range(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         return self.base_lr, self.max_lr
 
     def _completed_cycles(self, step: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import field
 from functools import cached_property
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 from clr_core.schedules.base import Schedule, lerp, policy
 
 VARIANTS = ("smith", "two_phase", "three_phase")
@@ -109,7 +109,7 @@ class one_cycle(Schedule):
         corner = 2 * peak if self.variant == "three_phase" else peak
         return math.floor(corner), float(peak), float(self._end - corner)
 
-    def _value(self, step: Any, xp: Any) -> Any:
+    def evaluate(self, step: Any, xp: Any) -> Any:
         corner, peak, tail = self._phases
         step = xp.where(step < self._end, step, self._end)
         rise = xp.divide(step, peak)
@@ -127,7 +127,7 @@ class one_cycle(Schedule):
     def _annealed(self, height: Any, xp: Any) -> Any:
         return (1 - xp.cos(height * math.pi)) / 2 if self.anneal == "cosine" else height
 
-    def _range(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         return self.base_lr, self.max_lr
 
     def _completed_cycles(self, step: int) -> int:

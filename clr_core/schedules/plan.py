@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 
 SHORTEST, LONGEST = 2, 10
 """Epochs in half a cycle, as Smith 2015, section 3.2, advises."""

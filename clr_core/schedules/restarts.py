@@ -7,7 +7,7 @@ from dataclasses import field
 from functools import cached_property
 from typing import Any
 
-from clr_core import _validation as check
+from clr_core import check
 from clr_core.schedules.base import Schedule, lerp, policy
 
 _MOST_CYCLES = 2**16
@@ -105,7 +105,7 @@ class cosine_restarts(Schedule):
             starts.append(starts[-1] + int(length))
         return starts
 
-    def _value(self, step: Any, xp: Any) -> Any:
+    def evaluate(self, step: Any, xp: Any) -> Any:
         if self.t_mult == 1.0:
             cycle = step // self.period
             length: Any = self.period
@@ -121,7 +121,7 @@ class cosine_restarts(Schedule):
         peak = xp.exp2(xp.multiply(cycle, self._log2_decay)) * self.max_lr
         return lerp(self.min_lr, peak, height)
 
-    def _range(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float, float]:
         return self.min_lr, self.max_lr
 
     def _completed_cycles(self, step: int) -> int:

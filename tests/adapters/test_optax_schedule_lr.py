@@ -21,7 +21,7 @@ optax = frameworks.load("optax")
 import clr_optax  # noqa: E402
 import clr_optax._current_lr  # noqa: E402
 import clr_optax._range_test  # noqa: E402
-import clr_optax._schedule_lr  # noqa: E402
+import clr_optax._schedule  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
 WAVE = clr_core.triangular(0.0, 1.0, 4)
@@ -275,7 +275,7 @@ def test_a_missing_framework_is_named_with_its_remedy(missing: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [clr_optax, clr_optax._schedule_lr, clr_optax._current_lr, clr_optax._range_test],
+    [clr_optax, clr_optax._schedule, clr_optax._current_lr, clr_optax._range_test],
     ids=lambda module: module.__name__,
 )
 def test_the_examples_in_the_docstrings_run(module: Any) -> None:

@@ -367,7 +367,7 @@ def test_a_second_ctrl_c_while_putting_back() -> None:
     """A Ctrl-C in the middle of the restoring is raised, once everything has been put back."""
     model, optimizer = make("Adam", 2)
     before = everything(model, optimizer)
-    snapshot = frameworks.load("clr_torch._snapshot")
+    snapshot = frameworks.load("clr_torch._restore")
     presses = itertools.count()
 
     class Impatient(torch.Generator):  # type: ignore[misc, name-defined]

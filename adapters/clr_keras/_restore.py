@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from clr_keras._optimizer import nested
+from clr_keras._describe import nested
 
 _MODEL_ATTRIBUTES = ("train_function", "test_function", "train_step", "stop_training", "stop_evaluating", "history")
 """What ``fit``, ``evaluate`` and the range test set on a model. Only the instance's own are looked at."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from clr_core import _validation as check
+from clr_core import check
 
 SMOOTHING_DECADES = 0.15
 """Scale of the kernel: half a fall, which takes a decade or two, is left standing."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from clr_core import _validation as check
+from clr_core import check
 
 
 class LoaderStep:

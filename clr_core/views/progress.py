@@ -20,7 +20,7 @@ def progress(iterable: Iterable[T], total: int, description: str) -> Iterator[T]
         description: What is being done, in a few words.
 
     Example:
-        >>> from clr_core._progress import progress
+        >>> from clr_core.views.progress import progress
         >>> sum(progress([1, 2, 3], total=3, description="adding up"))
         6
     """

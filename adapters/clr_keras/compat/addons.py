@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 import clr_core
-from clr_core import _validation as check
-from clr_keras._schedule_lr import ScheduleLR
+from clr_core import check
+from clr_keras._schedule import ScheduleLR
 
 
 def whole_step_size(step_size: Any) -> int:

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from clr_core.bounds.report import NAMES, length, picture
-from clr_core.bounds.smoothing import smooth
+from clr_core.range_test.smoothing import smooth
 
 if TYPE_CHECKING:
     from clr_core.bounds.suggest import Bounds

@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from clr_core._text_chart import decade_ticks
+from clr_core.views.text import decade_ticks
 from clr_core.bounds.report import NAMES, length, picture, report
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from clr_core import Schedule
-from clr_core import _python_namespace as python
-from clr_core import _validation as check
+from clr_core.schedules import xp as python
+from clr_core import check
 from clr_torch import _groups as groups_of
 
 Schedules = Schedule | tuple[Schedule, ...]
@@ -95,7 +95,7 @@ class ScheduleLR(LRScheduler):
         if type(step) is not int or step < 0:
             step = check.whole("last_epoch", step, minimum=0)
         common = self._common
-        lrs = self._lrs(step) if common is None else [common._value(step, python)] * len(groups)
+        lrs = self._lrs(step) if common is None else [common.evaluate(step, python)] * len(groups)
         # Torch raises this flag for an update and leaves it down for somebody who only looks. An update
         # has no other moment that step(), SequentialLR and ignite all pass through.
         if self._get_lr_called_within_step:
@@ -174,14 +174,14 @@ class ScheduleLR(LRScheduler):
 
     def _lrs(self, step: int) -> list[Any]:
         if isinstance(self.schedule, Schedule):
-            lr = self.schedule._value(step, python)
+            lr = self.schedule.evaluate(step, python)
             return [lr * ratio for ratio in self._ratios]
-        return [schedule._value(step, python) for schedule in self.schedule]
+        return [schedule.evaluate(step, python) for schedule in self.schedule]
 
     def _set_momentum(self, groups: list[groups_of.Group], step: int) -> None:
         momentum = self.momentum
         if isinstance(momentum, Schedule):
-            value = momentum._value(step, python)
+            value = momentum.evaluate(step, python)
             for group in groups:
                 if type(group.get("momentum")) is float:
                     group["momentum"] = value
@@ -189,7 +189,7 @@ class ScheduleLR(LRScheduler):
                     groups_of.set_momentum(group, value)
         elif momentum is not None:
             for group, schedule in zip(groups, momentum, strict=True):
-                groups_of.set_momentum(group, schedule._value(step, python))
+                groups_of.set_momentum(group, schedule.evaluate(step, python))
 
     def _refuse_second_writer(self, lr: Any) -> None:
         """Raise if the LR is not the one that was last written, at the second update running."""
@@ -236,7 +236,7 @@ def _schedules(name: str, value: Any, groups: list[groups_of.Group]) -> Schedule
 
 def _check_momentum(momentum: Schedules, groups: list[groups_of.Group]) -> None:
     for each in momentum if isinstance(momentum, tuple) else (momentum,):
-        low, high = each._range()
+        low, high = each.limits()
         if not 0.0 <= low <= high < 1.0:
             raise ValueError(f"momentum must stay in [0, 1), got momentum={each!r}")
     values = [groups_of.momentum_of(group) for group in groups]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import clr_core
-from clr_core import _validation as check
-from clr_keras._addons import whole_step_size
+from clr_core import check
+from clr_keras.compat.addons import whole_step_size
 from clr_keras._callback import Callback
-from clr_keras._optimizer import check_lr_can_be_set
+from clr_keras._describe import check_lr_can_be_set
 
 _MODES = ("triangular", "triangular2", "exp_range")
 

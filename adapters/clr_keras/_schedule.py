@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 import clr_core
-from clr_core import _validation as check
+from clr_core import check
 from clr_keras import _namespace
 
 

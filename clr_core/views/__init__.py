@@ -1,0 +1,1 @@
+"""Scenes and what shows them: text, HTML and figures."""
