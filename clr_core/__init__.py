@@ -6,11 +6,13 @@
 (0.001, 0.006)
 """
 
-from clr_core.bounds.landmarks import Landmarks, Undetermined
-from clr_core.range_test.smoothing import smooth, steepest_descent
-from clr_core.bounds.suggest import Bounds, suggest_bounds
+from clr_core.bounds.landmarks import Landmarks
+from clr_core.bounds.refusals import Undetermined
+from clr_core.bounds.result import Bounds
+from clr_core.bounds.suggest import suggest_bounds
 from clr_core.range_test.curve import LRCurve
 from clr_core.range_test.machine import RangeTest
+from clr_core.range_test.smoothing import smooth, steepest_descent
 from clr_core.schedules.base import Schedule, from_dict, register_scale_fn
 from clr_core.schedules.baselines import (
     constant,

@@ -1,58 +1,81 @@
-"""How sure a suggestion is, and what there is to doubt in it."""
+"""How sure a suggestion is: a logistic regression, and the warnings that lower it.
+
+    confidence = P(good) ** CAUTION * product of the factors of the warnings
+
+A suggestion is good if it loses less than 0.05 of what the best LR gains.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 
+from clr_core.bounds.constants import CALIBRATION, CONFIDENCE_BIAS, CONFIDENCE_WEIGHTS, LONGEST
+from clr_core.bounds.features import FAMILIES, landmark_features, log_epochs
 from clr_core.bounds.landmarks import Landmarks
-from clr_core.bounds.rule import FAMILIES, LONGEST, Budget, inputs, log_epochs
+from clr_core.bounds.refusals import Undetermined
+from clr_core.schedules.plan import CyclePlan
 
 USUAL_GAIN, MOST_GAIN = 0.4, 0.8
-"""Of an accuracy: what is supposed where none was recorded, and the most that counts."""
+"""Of an accuracy: what is assumed where none was recorded, and the most that counts."""
 
 CAUTION = 2.0
-"""The power of the chance of a good suggestion that is the confidence. Above 0.8, 0.93 of the suggestions on tasks left
-out of the fit were good; 0.9 is promised."""
+"""Chosen such that above 0.8, 0.93 of the suggestions on tasks left out of the fit were good; 0.9 is promised."""
 
 LION = FAMILIES[3]
 
-# The output of benchmarks/suggestion/fit.py: a logistic regression on what suggestions lose on tasks left out of it.
-WEIGHTS, CONSTANT = (-0.34, -0.3, 0.37, 1.5, -1.22, -0.16, -0.49), 3.33
 
-
-def evidence(marks: Landmarks, families: Sequence[str], budget: Budget) -> tuple[float, ...]:
-    """What the confidence is read from: five of the rule's inputs, the gain in accuracy, and whether it is Lion."""
+def confidence_features(marks: Landmarks, families: Sequence[str], plan: CyclePlan) -> tuple[float, ...]:
+    """What the regression reads: five features of the rule, the gain in accuracy, and whether it is Lion."""
     gain = USUAL_GAIN if marks.accuracy is None else min(max(marks.accuracy.gain, 0.0), MOST_GAIN)
-    return (*inputs(marks)[1:5], log_epochs(budget), gain, float(LION in families))
+    return (*landmark_features(marks)[1:5], log_epochs(plan), gain, float(LION in families))
 
 
-def confidence_of(marks: Landmarks, families: Sequence[str], budget: Budget) -> float:
-    """How sure a suggestion is before there are doubts, 0 to 1."""
-    log_odds = CONSTANT + sum(w * x for w, x in zip(WEIGHTS, evidence(marks, families, budget), strict=True))
+def confidence_of(marks: Landmarks, families: Sequence[str], plan: CyclePlan) -> float:
+    """The confidence before warnings, 0 to 1."""
+    x = confidence_features(marks, families, plan)
+    log_odds = CONFIDENCE_BIAS + sum(weight * value for weight, value in zip(CONFIDENCE_WEIGHTS, x, strict=True))
     return math.pow(1 / (1 + math.exp(-log_odds)), CAUTION)
 
 
-def doubts_of(
-    marks: Landmarks, optimizer: str | None, families: Sequence[str], max_lrs: Sequence[float], total_steps: int
+def share_good(confidence: float) -> float:
+    """The fraction of held-out suggestions of about this confidence that were good."""
+    return next(share for lowest, share in CALIBRATION if confidence >= lowest)
+
+
+def warnings_of(
+    marks: Landmarks,
+    optimizer: str | None,
+    families: Sequence[str],
+    max_lrs: Sequence[float],
+    first_lr: float,
+    plan: CyclePlan,
 ) -> Iterator[tuple[float, str]]:
-    """What there is to doubt: the factor it puts on the confidence, and a sentence with the remedy."""
+    """Each warning: the factor it puts on the confidence, and a sentence with the remedy."""
     if not marks.learned:
-        yield 0.5, "The loss only dipped before it took off; nothing was learned yet: test with more steps."
+        yield 0.5, "The loss only dipped before it diverged; the model has not learned anything yet: run a longer test."
     if not marks.rise_seen:
         yield 0.5, "The loss never rose again, so max_lr may be too low: raise end_lr and test again."
     if not marks.fall_start_seen:
-        yield 0.8, "The loss was falling from the first update on: lower start_lr and test again."
+        yield 0.8, "The loss was dropping from the first update on: lower start_lr and test again."
     if marks.points < 50:
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."
     if max(max_lrs) > 3 * min(max_lrs):
-        yield 0.7, "The curves disagree by more than a factor of 3: test more seeds, with more steps."
+        yield 0.7, "The curves disagree by more than a factor of 3: test with more seeds and more steps."
+    if min(max_lrs) < first_lr:
+        yield 0.5, f"max_lr lies below the lowest LR tested, {first_lr:.3g}: lower start_lr and test again."
     if not families:
-        known = "The optimizer is not known" if optimizer is None else f"Nothing is known of {optimizer}"
-        yield 0.8, f"{known}: max_lr lies between what SGD and what an adaptive optimizer would get."
-    if total_steps > LONGEST:
+        known = "The optimizer is unknown" if optimizer is None else f"{optimizer} is not among the known optimizers"
+        yield 0.8, f"{known}: max_lr lies between the suggestions for SGD and for an adaptive optimizer."
+    if plan.total_steps > LONGEST:
         yield (
             0.9,
-            f"The rule was fitted to trainings of up to {LONGEST} updates and follows a trend from there: "
+            f"The rule was fitted to training runs of up to {LONGEST:,} updates and extrapolates beyond: "
             "train with half and twice max_lr as well.",
         )
+
+
+def warnings_of_refused(refusals: Sequence[Undetermined], count: int) -> Iterator[tuple[float, str]]:
+    """The warning where some of several tests, the minority, were refused."""
+    if refusals:
+        yield 0.9, f"{len(refusals)} of {count} range tests could not be used. {refusals[0]}"

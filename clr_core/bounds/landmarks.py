@@ -1,4 +1,4 @@
-"""What can be seen on one curve: where the loss starts to fall, has fallen, and where it takes off."""
+"""The landmarks of one curve: where the loss starts to drop, where it is lowest, and where it rises and diverges."""
 
 from __future__ import annotations
 
@@ -9,38 +9,21 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
 
-from clr_core.range_test.smoothing import SMOOTHING_DECADES, fit_lines, smooth
+from clr_core.bounds import refusals
 from clr_core.range_test.curve import LRCurve
 from clr_core.range_test.divergence import points_until_divergence
-
-FEWEST_POINTS = 10
-"""Fewer updates than this say nothing about where a fall ends."""
+from clr_core.range_test.smoothing import SMOOTHING_DECADES, fit_lines, smooth, without_spikes
 
 CLEAR_FALL, ANY_FALL = 5.0, 0.3
-"""In standard errors of the smoothed loss. Noise alone dips by about four, so where the loss never takes off a fall
-must be clearer than that; where it does, the LR at which it does is evidence too, and any dip will do."""
+"""In standard errors of the smoothed loss. Noise alone makes dips of about four, so where the loss never diverges, a drop
+must be clearer than that; where it does, the LR of the divergence is evidence as well, and any dip will do."""
 
 SMALL_FALL, SMALL_GAIN, INVISIBLE_FALL = 10.0, 0.2, 1.5
-"""A fall of fewer than 10 standard deviations of one loss while the accuracy gained less than 0.2 is no
-learning yet; without accuracies only one below 1.5 is known to be none."""
+"""A drop of fewer than 10 standard deviations of one loss, while the accuracy gained less than 0.2, is not learning
+yet; without accuracies only a drop below 1.5 is known not to be."""
 
 FIRST_BEST = 3
-"""A loss that is lowest before this update is noise, or rises from there: then the lowest after the opening counts."""
-
-
-class Undetermined(ValueError):
-    """The curve does not say where the bounds are.
-
-    Attributes:
-        reason: ``"too_few_points"``, ``"flat"``, ``"never_falls"`` or ``"diverged_at_once"``.
-    """
-
-    def __init__(self, reason: str, sentence: str) -> None:
-        super().__init__(reason, sentence)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return str(self.args[1])
+"""A minimum before this point is noise, or the loss rises from there on: then the lowest loss after the opening counts."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +46,22 @@ class Landmarks:
     """The evidence in one curve; LRs in its own units, losses of the smoothed curve.
 
     Attributes:
-        points: Updates until the loss had taken off, or was not finite.
+        points: Points before the loss diverged or was not finite.
         start_loss: Loss at the low end.
         best_loss: Lowest smoothed loss.
         noise: Standard deviation of one loss about the smoothed curve.
-        fall_clear: Whether the fall is more than a dip that noise alone can make.
-        fall_start_lr: LR at which a tenth of the fall is done.
-        fall_start_seen: Whether the loss was still before that at the first LR of the test.
+        fall_clear: Whether the drop is more than a dip that noise alone can make.
+        fall_start_lr: LR at which a tenth of the drop is done.
+        fall_start_seen: Whether the loss was still on its initial plateau at the first LR of the test.
         steepest_lr: LR at which the loss falls fastest per decade.
-        half_fall_sum: Sum of the LRs of all updates until half of the fall was done: how far it took to learn.
-        fall_end_lr: LR at which nine tenths of the fall are done.
+        half_fall_sum: Sum of the LRs of all updates until half of the drop was done: the distance it took to learn.
+        fall_end_lr: LR at which nine tenths of the drop are done.
         best_lr: LR of the lowest loss.
-        rise_lr: LR after it at which a tenth of the fall is lost again: the onset of divergence.
+        rise_lr: LR after it at which a tenth of the drop is lost again: the onset of divergence.
         rise_sum: Sum of the LRs of all updates until then.
-        rise_seen: Whether that happened; if not, ``rise_lr`` is the last LR of the test.
+        rise_seen: Whether the loss rose; if not, ``rise_lr`` is the last LR of the test.
         last_lr: LR of the last of these points.
-        accuracy: What the accuracies say; None where none were recorded.
+        accuracy: What the accuracies show; None where none were recorded.
     """
 
     points: int
@@ -100,12 +83,12 @@ class Landmarks:
 
     @property
     def clarity(self) -> float:
-        """The fall in standard deviations of one loss."""
+        """The drop in standard deviations of one loss."""
         return (self.start_loss - self.best_loss) / self.noise if self.noise else math.inf
 
     @property
     def learned(self) -> bool:
-        """Whether the fall is one from which bounds can be read; if not, it is a dip before the real one."""
+        """Whether the drop is one from which bounds can be read; if not, it is a dip before the real one."""
         if self.accuracy is None:
             return self.fall_clear and self.clarity >= INVISIBLE_FALL
         return self.fall_clear and (self.clarity >= SMALL_FALL or self.accuracy.gain >= SMALL_GAIN)
@@ -115,32 +98,35 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     """The landmarks of a curve.
 
     Raises:
-        Undetermined: The curve is too short, flat, never falls, or diverged at once.
+        Undetermined: The curve is too short, no range test, flat, never falls, or diverged at once.
     """
     count = curve.finite_points
-    if count < FEWEST_POINTS:
-        raise _too_few(curve, count)
-    # A test that went on after the loss had taken off is read as if it had not.
+    if count < refusals.FEWEST_POINTS:
+        raise refusals.too_few_points(curve, count)
+    if curve.lrs[-1] < refusals.LEAST_RANGE * curve.lrs[0] and curve.stop_reason not in ("diverged", "non_finite"):
+        raise refusals.no_range_test(curve)
+    # A test that was continued after the loss had diverged is read as if it had been stopped there.
     losses = without_spikes(curve.losses[:count])
     count = points_until_divergence(curve.lrs[:count], losses, curve.losses[:count])
     lrs, raw, losses = curve.lrs[:count], curve.losses[:count], losses[:count]
     opening = _opening(lrs)
-    # The mean, as the smoothed losses are means: of losses with a long tail the median is lower, and hides a fall.
+    # The mean, as the smoothed losses are means: the median of long-tailed losses is lower, and hides a drop.
     start = sum(loss / opening for loss in losses[:opening])
     smoothed, slopes = _smoothed(lrs, losses, start)
     best = _lowest(smoothed, opening)
     fall = start - smoothed[best]
-    # Until the best point a loss is not yet blown up; half of the points are enough to know the noise by.
+    # Up to the best point no loss has diverged; half of the points are enough to estimate the noise from.
     noise = _noise(raw[: max(best + 2, count // 2)])
     # The kernel averages about 4 * SMOOTHING_DECADES worth of points.
     averaged = 4 * SMOOTHING_DECADES * count / max(math.log10(lrs[-1] / lrs[0]), SMOOTHING_DECADES)
     standard_error, rounding = noise / math.sqrt(max(averaged, 1.0)), 1e-9 * abs(start)
     fall_clear = fall > max(CLEAR_FALL * standard_error, rounding)
-    blown_up = count < len(curve) or curve.stop_reason == "diverged"
-    takes_off = blown_up or max(losses) - start > max(CLEAR_FALL * noise, rounding)
-    if not (fall_clear or (takes_off and fall > max(ANY_FALL * standard_error, rounding))):
-        raise _no_fall(lrs, losses, start, noise, takes_off=takes_off, early=curve.finite_points // 5)
-    # Looking back from the best point, so that noise on the way down is not taken for the fall.
+    diverged = count < len(curve) or curve.stop_reason == "diverged"
+    diverges = diverged or max(losses) - start > max(CLEAR_FALL * noise, rounding)
+    if not (fall_clear or (diverges and fall > max(ANY_FALL * standard_error, rounding))):
+        early = curve.finite_points // 5
+        raise refusals.no_fall(lrs, losses, start, CLEAR_FALL * noise, diverges=diverges, early=early)
+    # Looking back from the best point, so that noise on the way down is not mistaken for the drop.
     fall_start = _crossing(lrs, smoothed, start - 0.1 * fall, range(best, -1, -1))
     fall_end = _crossing(lrs, smoothed, start - 0.9 * fall, range(best, -1, -1))
     half = _crossing(lrs, smoothed, start - 0.5 * fall, range(best, -1, -1))
@@ -156,11 +142,11 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
         fall_start_lr=lrs[0] if fall_start is None else fall_start,
         fall_start_seen=fall_start is not None and fall_start > lrs[0],
         steepest_lr=lrs[min(range(best + 1), key=slopes.__getitem__)],
-        half_fall_sum=_sum_until(lrs, lrs[0] if half is None else half),
+        half_fall_sum=curve.steps_per_point * _sum_until(lrs, lrs[0] if half is None else half),
         fall_end_lr=lrs[best] if fall_end is None else fall_end,
         best_lr=lrs[best],
         rise_lr=rise,
-        rise_sum=_sum_until(lrs, rise),
+        rise_sum=curve.steps_per_point * _sum_until(lrs, rise),
         rise_seen=rise_seen,
         last_lr=lrs[-1],
         accuracy=_accuracy(lrs, curve.metrics, opening),
@@ -168,7 +154,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
 
 
 def combine(readings: Sequence[Landmarks]) -> Landmarks:
-    """The median of each landmark; a yes or no by majority; what one curve lacks, the accuracy, is lacking."""
+    """The median of each landmark, the majority of each yes or no; the accuracy only where every curve has one."""
     accuracies = [reading.accuracy for reading in readings if reading.accuracy is not None]
     accuracy = Accuracy(**_medians(accuracies)) if len(accuracies) == len(readings) else None
     return Landmarks(**_medians(readings) | {"accuracy": accuracy})
@@ -180,30 +166,24 @@ def _medians(records: Sequence[Landmarks] | Sequence[Accuracy]) -> dict[str, Any
     return {name: _median(column) for name, column in columns.items() if name != "accuracy"}
 
 
-def without_spikes(losses: Sequence[float]) -> list[float]:
-    """Each loss replaced by the middle one of three; an end by that of the three next to it."""
-    middle = [sorted(losses[i - 1 : i + 2])[1] for i in range(1, len(losses) - 1)]
-    return [middle[0], *middle, middle[-1]] if middle else list(losses)
-
-
 def _median(values: Sequence[Any]) -> Any:
     """The middle value, the lower of two; ``statistics`` would cost more time to load than all of core."""
     return sorted(values)[(len(values) - 1) // 2]
 
 
 def _smoothed(lrs: Sequence[float], losses: Sequence[float], start: float) -> tuple[list[float], list[float]]:
-    """The smoothed losses and their slopes, without what a take-off would do to the curve before it."""
-    # A loss further above the start than it ever fell below says no more than that it diverged, and
-    # its height would reach back into the smoothed curve.
+    """The smoothed losses and their slopes, without the effect of a divergence on the curve before it."""
+    # A loss further above the start than it ever fell below only shows that it diverged, and its height would
+    # reach back into the smoothed curve.
     lowest = min(losses)
     ceiling = 2 * start - lowest
     smoothed, slopes = fit_lines(lrs, [min(loss, ceiling) for loss in losses], SMOOTHING_DECADES)
-    # A line through a flat stretch and the take-off after it runs below both.
+    # A line through a plateau and the divergence after it runs below both.
     return [max(loss, lowest) for loss in smoothed], slopes
 
 
 def _lowest(smoothed: Sequence[float], opening: int) -> int:
-    """The place of the lowest loss; where the loss rises from the beginning, the lowest after the opening."""
+    """The index of the lowest loss; where the loss rises from the first point on, of the lowest after the opening."""
     best = min(range(len(smoothed)), key=smoothed.__getitem__)
     if best >= FIRST_BEST:
         return best
@@ -211,13 +191,13 @@ def _lowest(smoothed: Sequence[float], opening: int) -> int:
 
 
 def _opening(lrs: Sequence[float]) -> int:
-    """How many points the first tenth of the range has, in decades; a linear ramp has few there."""
+    """How many points lie in the first tenth of the range, in decades; a linear ramp has few there."""
     end = lrs[0] * (lrs[-1] / lrs[0]) ** 0.1
     return max(3, bisect_right(lrs, end * (1 + 1e-9)))
 
 
 def _accuracy(lrs: Sequence[float], metrics: Sequence[float] | None, opening: int) -> Accuracy | None:
-    """None too for a figure that is no accuracy: outside of 0 to 1, or 0 to 100 where it is in per cent."""
+    """None also for a metric that is no accuracy: outside of 0 to 1, or of 0 to 100 where it is a percentage."""
     known = None if metrics is None else metrics[: len(lrs)]
     if not known or not all(0.0 <= accuracy <= 100.0 for accuracy in known):
         return None
@@ -226,13 +206,13 @@ def _accuracy(lrs: Sequence[float], metrics: Sequence[float] | None, opening: in
     best = min(range(len(errors)), key=errors.__getitem__)
     start = -sum(known[:opening]) / opening / unit
     gain = start - errors[best]
-    # As the loss is read, looking back from the best point.
+    # Like the loss: looking back from the best point.
     rise, slow = (_crossing(lrs, errors, start - share * gain, range(best, -1, -1)) for share in (0.1, 0.9))
     return Accuracy(gain, lrs[0] if rise is None else rise, lrs[best] if slow is None else slow)
 
 
 def _sum_until(lrs: Sequence[float], end: float) -> float:
-    """The sum of the LRs up to and including ``end``, as if it were reached between two updates."""
+    """The sum of the LRs up to ``end``, interpolated where it lies between two points."""
     total = 0.0
     for index, lr in enumerate(lrs):
         if lr >= end:
@@ -243,48 +223,16 @@ def _sum_until(lrs: Sequence[float], end: float) -> float:
 
 
 def _noise(losses: Sequence[float]) -> float:
-    """Standard deviation of one loss, from the differences of neighbours, which no trend can inflate."""
+    """Standard deviation of one loss, from the differences of neighbours, which a trend does not inflate."""
     differences = [abs(late - early) for early, late in pairwise(losses)]
     # 0.6745 is the median of abs(z) for a standard normal z.
     return float(_median(differences)) / (0.6745 * math.sqrt(2)) if differences else 0.0
 
 
 def _crossing(lrs: Sequence[float], smoothed: Sequence[float], level: float, path: Sequence[int]) -> float | None:
-    """The LR, between two points in log LR, at which the curve first comes above the level on its path."""
+    """The LR at which the curve first rises above the level along a path of indices, interpolated in log LR."""
     for here, there in pairwise(path):
         if smoothed[there] > level:
             share = (level - smoothed[here]) / (smoothed[there] - smoothed[here])
             return lrs[here] * math.pow(lrs[there] / lrs[here], share)
     return None
-
-
-def _too_few(curve: LRCurve, count: int) -> Undetermined:
-    if count < len(curve):
-        return Undetermined(
-            "diverged_at_once",
-            f"The loss was not finite after {count} updates, at lr {curve.lrs[count]:.3g}: lower start_lr.",
-        )
-    return Undetermined(
-        "too_few_points", f"The curve has {count} points and needs at least {FEWEST_POINTS}: test longer."
-    )
-
-
-def _no_fall(
-    lrs: Sequence[float], losses: Sequence[float], start: float, noise: float, *, takes_off: bool, early: int
-) -> Undetermined:
-    if not takes_off:
-        return Undetermined(
-            "flat",
-            f"The loss stayed at {start:.4g} from lr {lrs[0]:.3g} to {lrs[-1]:.3g}: "
-            "raise end_lr, or check that the model trains at all.",
-        )
-    first_rise = next((i for i, loss in enumerate(losses) if loss - start > CLEAR_FALL * noise), len(losses))
-    if first_rise < early:
-        return Undetermined(
-            "diverged_at_once",
-            f"The loss rose from the beginning, at lr {lrs[0]:.3g}: lower start_lr.",
-        )
-    return Undetermined(
-        "never_falls",
-        f"The loss never fell below {start:.4g} before it took off: test with more steps, or average several seeds.",
-    )

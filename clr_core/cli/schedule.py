@@ -8,8 +8,10 @@ import json
 from typing import Any
 
 from clr_core import check
-from clr_core.views.text import TextChart
 from clr_core.schedules.base import Schedule, policies
+from clr_core.schedules.picture import scene_of_values
+from clr_core.views.figure import figure_of
+from clr_core.views.text import picture
 
 _TYPES = {"int": int, "float": float, "str": str}
 
@@ -60,9 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     elif arguments.json:
         print(json.dumps({"schedule": schedule.to_dict(), "values": schedule.values(steps)}))
     elif arguments.plot:
-        from clr_core.views import figure
-
-        figure.schedule_figure(schedule.values(steps), repr(schedule), arguments.plot)
+        figure_of(scene_of_values(repr(schedule), schedule.values(steps)), arguments.plot)
         print(f"wrote {arguments.plot}")
     else:
         print("\n".join(text_picture(schedule, steps)))
@@ -71,16 +71,11 @@ def run(arguments: argparse.Namespace) -> None:
 def text_picture(schedule: Schedule, steps: int) -> list[str]:
     """The schedule drawn in characters, with its lowest and highest value."""
     values = schedule.values(steps)
-    low, high, last = min(values), max(values), steps - 1
-    chart = TextChart((0.0, float(last)), (min(low, 0.0), high))
-    chart.draw(((float(step), value) for step, value in enumerate(values)), "*")
-    ticks = [(float(step), str(step)) for step in sorted({0, last // 4, last // 2, last * 3 // 4, last})]
     return [
         repr(schedule),
-        f"first {values[0]:.6g}, lowest {low:.6g}, highest {high:.6g}, last {values[-1]:.6g}",
+        f"first {values[0]:.6g}, lowest {min(values):.6g}, highest {max(values):.6g}, last {values[-1]:.6g}",
         "",
-        *chart.lines("      lr", ticks),
-        "           step",
+        *picture(scene_of_values(repr(schedule), values)),
     ]
 
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from clr_core.bounds.rule import SCHEDULES
+from clr_core.bounds.network import KINDS
 from clr_core.bounds.suggest import suggest_bounds
 from clr_core.range_test.curve import LRCurve
 
@@ -22,8 +22,8 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE.csv", help="one range test, or several with other seeds")
     parser.add_argument(
-        "--schedule",
-        choices=SCHEDULES,
+        "--kind",
+        choices=KINDS,
         default="cyclic",
         help="what the bounds are for (%(default)s)",
     )
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
         curves = [replace(curve, momentum=arguments.momentum) for curve in curves]
     bounds = suggest_bounds(
         curves,
-        schedule=arguments.schedule,
+        kind=arguments.kind,
         total_steps=arguments.total_steps,
         steps_per_epoch=arguments.steps_per_epoch,
     )

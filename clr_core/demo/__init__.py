@@ -26,16 +26,16 @@ def run(
     plot_dir: str | PathLike[str] = ".",
     write: Callable[[str], Any] = print,
 ) -> dict[str, Any]:
-    """The result of the demo, as plain JSON values; what there is to read goes to ``write`` on the way.
+    """The result of the demo as plain JSON values; the text goes to ``write`` along the way.
 
-    One range test, ``suggest_bounds``, then the same number of updates under a fixed default LR, the
-    suggested fixed LR, CLR between the bounds and linear decay to zero. Where matplotlib is installed,
-    two pictures are drawn as well.
+    One range test, ``suggest_bounds``, then the same number of updates with a fixed default LR, the suggested
+    fixed LR, CLR between the bounds and linear decay to zero. Where matplotlib is installed, two pictures are
+    drawn as well.
 
     Args:
-        framework: ``"torch"``, ``"keras"`` or ``"optax"``, on scikit-learn's digits; None for help texts
+        framework: ``"torch"``, ``"keras"`` or ``"optax"``, on scikit-learn's digits; None for Python's help texts
             in plain Python, which needs nothing installed.
-        seeds: Trainings under each schedule, an int >= 1.
+        seeds: Training runs under each schedule, an int >= 1.
         plot_dir: Directory for the pictures; it must exist.
         write: Called with the text, a paragraph at a time.
 
@@ -47,7 +47,7 @@ def run(
         TypeError: An argument is of the wrong kind.
         ValueError: The framework is unknown or ``seeds`` is less than 1.
         ModuleNotFoundError: The framework, or scikit-learn for its data, is not installed.
-        clr_core.Undetermined: The range test does not say where the bounds are.
+        clr_core.Undetermined: The range test does not show where the bounds are.
         OSError: A picture cannot be written.
     """
     seeds = check.whole("seeds", seeds)
@@ -55,24 +55,24 @@ def run(
     plan = plan_cycles(epochs=problem.epochs, steps_per_epoch=problem.steps_per_epoch)
     write("\n".join(problem.description))
 
-    write(f"\n1. Range test: one training of {problem.test_steps} updates while the learning rate (LR) rises.\n")
+    write(f"\n1. Range test: one short run of {problem.test_steps} updates while the learning rate (LR) rises.\n")
     curve = problem.range_test()
-    bounds = suggest_bounds(curve, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
+    bounds = suggest_bounds(curve, plan)
     write(str(bounds))
 
     write(
         f"\n2. Training: the same {plan.total_steps:,} updates ({problem.epochs} epochs) under each schedule,"
-        f" {seeds} time{'s' * (seeds != 1)} each.\n"
-        f"CLR runs {plan}.\n"
+        f" {seeds} seed{'s' * (seeds != 1)} each.\n"
+        f"CLR: {plan}.\n"
         f"The default LR, {problem.default_lr:g}, is {problem.default_origin}.\n"
     )
-    rows = compare(problem, schedules(problem, bounds, plan), plan.total_steps, range(1, seeds + 1))
+    rows = compare(problem, schedules(problem, bounds), plan.total_steps, range(1, seeds + 1))
     best = winner(rows)
     write(f"Loss on the held-out data after the last update, in {problem.unit}; the lowest wins:\n")
     write(table(rows))
     if best.trainings[0].sample:
         width = max(len(row.name) for row in rows)
-        write("\nHeld-out words run together, as the first network of each schedule takes them apart:\n")
+        write("\nHeld-out text, with the spaces that the first network of each schedule puts back:\n")
         write("\n".join(f"{row.name.ljust(width)}   {row.trainings[0].sample}" for row in rows))
     write(f"\nbase_lr = {bounds.base_lr:.4g}\nmax_lr = {bounds.max_lr:.4g}\n{verdict(rows)}\n")
 

@@ -1,4 +1,4 @@
-"""The same budget spent under several schedules, over several seeds, and which came out best."""
+"""The same budget under several schedules, over several seeds, and which of them wins."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from clr_core.views.progress import progress
-from clr_core.bounds.suggest import Bounds
+from clr_core.bounds.result import Bounds
 from clr_core.demo.problem import Problem, Training
 from clr_core.schedules.base import Schedule
 from clr_core.schedules.baselines import constant, linear_decay
-from clr_core.schedules.cyclic import triangular
-from clr_core.schedules.plan import CyclePlan
+from clr_core.views.progress import progress
 
 
 @dataclass(frozen=True)
 class Row:
-    """One schedule and how its trainings went, one for each seed."""
+    """One schedule and its training runs, one for each seed."""
 
     name: str
     schedule: Schedule
@@ -27,7 +25,7 @@ class Row:
 
     @property
     def losses(self) -> list[float]:
-        """Final held-out losses, seed by seed; infinite where a training blew up."""
+        """Final held-out losses, seed by seed; infinite where a run diverged."""
         return [t.loss if math.isfinite(t.loss) else math.inf for t in self.trainings]
 
     @property
@@ -51,14 +49,14 @@ class Row:
         }
 
 
-def schedules(problem: Problem, bounds: Bounds, plan: CyclePlan) -> dict[str, Schedule]:
-    """What is compared, by name: each spends ``plan.total_steps`` updates."""
+def schedules(problem: Problem, bounds: Bounds) -> dict[str, Schedule]:
+    """What is compared, by name: each for the updates of the bounds' plan."""
     base_lr, max_lr, lr = bounds.base_lr, bounds.max_lr, bounds.lr
     return {
         f"fixed at {problem.default_lr:g}, the default": constant(problem.default_lr),
         f"fixed at {lr:.3g}, as suggested": constant(lr),
-        f"CLR, {base_lr:.3g} to {max_lr:.3g}": triangular(base_lr, max_lr, plan.step_size),
-        f"linear decay, {max_lr:.3g} to 0": linear_decay(max_lr, plan.total_steps),
+        f"CLR, {base_lr:.3g} to {max_lr:.3g}": bounds.schedule(),
+        f"linear decay, {max_lr:.3g} to 0": linear_decay(max_lr, bounds.plan.total_steps),
     }
 
 
@@ -79,7 +77,7 @@ def winner(rows: Sequence[Row]) -> Row:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as text, best first."""
-    lines = [("schedule", "loss", "over the seeds", "judged rightly")]
+    lines = [("schedule", "loss", "range over seeds", "accuracy")]
     for row in sorted(rows, key=lambda row: row.mean_loss):
         low, high = min(row.losses), max(row.losses)
         cells = (f"{row.mean_loss:.4f}", f"{low:.4f} to {high:.4f}", f"{100 * row.mean_accuracy:.1f} %")

@@ -1,4 +1,4 @@
-"""Real data that comes with Python: the gaps between the letters of its own help texts."""
+"""Real data that ships with Python: the gaps between the letters of its own help texts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Gap = tuple[tuple[int, ...], bool]
 """The rows that the letters around a gap select, and whether a word ends there."""
 
 HELD_OUT_EVERY = 4
-"""Of the topics in order of the alphabet, the first, fifth, ninth ... are kept for judging."""
+"""Of the topics in alphabetical order, the first, fifth, ninth ... are held out."""
 
 
 def help_texts() -> dict[str, list[str]]:
-    """Python's help topics (``help("for")`` and the like), each as its words in small letters."""
+    """Python's help topics (``help("for")`` and the like), each as a list of words in lower case."""
     # The stubs that type checkers bring do not know this module; the standard library has it.
     from pydoc_data.topics import topics  # type: ignore[import-untyped,unused-ignore]
 
@@ -28,7 +28,7 @@ def help_texts() -> dict[str, list[str]]:
 
 
 def split(texts: Mapping[str, list[str]]) -> tuple[list[list[str]], list[list[str]]]:
-    """Whole topics to learn from and whole topics to be judged on, so no sentence is in both."""
+    """Whole topics for training and whole topics held out, so that no sentence is in both."""
     words = list(texts.values())
     learn = [text for index, text in enumerate(words) if index % HELD_OUT_EVERY]
     return learn, words[::HELD_OUT_EVERY]
@@ -56,5 +56,5 @@ def gaps(words: Iterable[str]) -> list[Gap]:
 
 
 def sample(texts: Iterable[list[str]], count: int, *, seed: int) -> list[Gap]:
-    """``count`` different gaps of the texts, drawn at random; the same ones for the same seed."""
+    """``count`` different gaps of the texts, randomly sampled; the same ones for the same seed."""
     return random.Random(seed).sample([gap for words in texts for gap in gaps(words)], count)

@@ -1,4 +1,4 @@
-"""A small neural network that says whether a word ends in a gap, with its gradients written by hand."""
+"""A small neural network that predicts whether a word ends at a gap, with gradients written by hand."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ HIDDEN = 8
 class Network:
     """One hidden layer: ``h = tanh(sum of the rows the letters select)``, ``p = sigmoid(output . h + bias)``.
 
-    The input is one letter of 26 at each of six places, so the first layer is a table of which a gap
-    uses six rows and an update changes only those: what makes plain Python fast enough. A bias in the
-    hidden layer would only repeat what the rows of any one place can say.
+    The input is one letter of 26 at each of six positions, so the first layer is an embedding table of which a gap
+    selects six rows, and an update changes only those: that makes plain Python fast enough. The hidden layer needs
+    no bias, since the rows of any one position can represent it.
 
     Args:
-        seed: Of the first weights.
+        seed: Of the initial weights.
     """
 
     def __init__(self, seed: int) -> None:
@@ -41,8 +41,8 @@ class Network:
         weighted: float = sum(map(mul, self.output, self.hidden(selected)))
         return weighted + self.bias
 
-    def judge(self, gaps: Sequence[Gap]) -> tuple[float, float]:
-        """The mean loss in bits and the fraction of gaps that are judged rightly."""
+    def evaluate(self, gaps: Sequence[Gap]) -> tuple[float, float]:
+        """The mean loss in bits and the accuracy."""
         loss = right = 0.0
         for selected, ends in gaps:
             logit = self.logit(selected)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from clr_core.views import figure as _plot
-from clr_core.bounds.suggest import Bounds
+from clr_core.bounds.result import Bounds
 from clr_core.demo.comparison import Row, winner
+from clr_core.views.figure import new_figure, save
 
 COLORS = ("#7f7f7f", "#0072b2", "#d55e00", "#009e73")
-"""Grey for the default; the others are told apart by the colour-blind too (Okabe and Ito 2008)."""
+"""Grey for the default; the others can be told apart by colour-blind readers (Okabe and Ito 2008)."""
 
 
 def draw(bounds: Bounds, rows: Sequence[Row], steps: int, unit: str, directory: Path) -> list[str]:
-    """The paths of the two pictures, written: the curve with its bounds, and the trainings."""
+    """Write the two pictures, the curve with its bounds and the training runs, and return their paths."""
     paths = [str(directory / "clr-demo-curve.png"), str(directory / "clr-demo-training.png")]
     bounds.plot(paths[0])
     draw_trainings(rows, steps, unit, paths[1])
@@ -23,10 +23,10 @@ def draw(bounds: Bounds, rows: Sequence[Row], steps: int, unit: str, directory: 
 
 
 def draw_trainings(rows: Sequence[Row], steps: int, unit: str, path: str) -> None:
-    """Write a picture of the held-out losses on the way, above the LRs that led there."""
+    """Write a picture of the held-out losses during the runs, above the LRs that led there."""
     from matplotlib.ticker import LogLocator, NullLocator
 
-    figure = _plot.new_figure(9, 7)
+    figure = new_figure(9, 7)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     for row, color in zip(rows, COLORS, strict=True):
         for training in row.trainings:
@@ -41,7 +41,7 @@ def draw_trainings(rows: Sequence[Row], steps: int, unit: str, path: str) -> Non
         f"thick: mean of {count} seed{'s' * (count != 1)}, thin: each seed; in the legend: the last value",
         fontsize=11,
     )
-    # A ratio of losses looks the same wherever it stands: the last, small differences can be seen.
+    # On a log scale the small differences at the end remain visible.
     above.set_yscale("log")
     above.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 6, 8)))
     above.yaxis.set_major_formatter("{x:g}")
@@ -55,4 +55,4 @@ def draw_trainings(rows: Sequence[Row], steps: int, unit: str, path: str) -> Non
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.2)
-    _plot.save(figure, path)
+    save(figure, path)

@@ -1,4 +1,4 @@
-"""What the demo asks of a learning problem, so that any framework can bring one."""
+"""What the demo needs of a learning problem, so that any framework can provide one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from clr_core.schedules.base import Schedule
 
 @dataclass(frozen=True)
 class Training:
-    """How one training went.
+    """The outcome of one training run.
 
     Attributes:
-        loss: Of the held-out data, after the last update.
-        accuracy: Fraction of the held-out data that is judged rightly, after the last update.
-        trace: Updates done and held-out loss, a few times on the way, the last being the end.
-        sample: Something the trained network made, for a person to see; empty where there is nothing.
+        loss: On the held-out data, after the last update.
+        accuracy: On the held-out data, after the last update, 0 to 1.
+        trace: Updates so far and held-out loss, several times during the run and at its end.
+        sample: Output of the trained network for a person to read; empty where there is none.
     """
 
     loss: float
@@ -27,15 +27,15 @@ class Training:
 
 
 class Problem(Protocol):
-    """Real data, a model, an optimizer; only the learning rate is left open.
+    """Real data, a model and an optimizer; only the learning rate is open.
 
     Attributes:
-        description: What is learned, from what, by what: one line each.
+        description: The task, the model and the data, one line each.
         unit: Of the loss, for example "bits per gap".
         steps_per_epoch: Updates in an epoch.
-        epochs: The budget of one training.
+        epochs: The budget of one training run.
         test_steps: Updates in the range test.
-        default_lr: The rate someone types who does not choose one.
+        default_lr: The LR that people use who do not choose one.
         default_origin: Where that rate comes from.
     """
 

@@ -12,32 +12,32 @@ from clr_core.range_test.curve import LRCurve
 from clr_core.range_test.machine import RangeTest
 from clr_core.schedules.base import Schedule
 
-BATCH = 32
+BATCH = 64
 SHOWN = slice(3, 12)
-"""Words of the first held-out text that are shown, past its title."""
+"""Words of the first held-out text that are printed, past its title."""
 
 
 class Spaces:
-    """A small network that reads three letters on either side of a gap and says whether a word ends there."""
+    """A small network that sees three letters on either side of a gap and predicts whether a word ends there."""
 
     unit = "bits per gap"
-    steps_per_epoch = 350
+    steps_per_epoch = 75
     epochs = 12
-    test_steps = 700
+    test_steps = 400
     default_lr = 0.01
     default_origin = "that of Keras's SGD (PyTorch's is 0.001)"
 
     def __init__(self) -> None:
-        learn, judge = split(help_texts())
-        self._learn = sample(learn, BATCH * self.steps_per_epoch, seed=1)
-        self._judge = sample(judge, 3000, seed=2)
-        self._shown = judge[0][SHOWN]
+        train, held_out = split(help_texts())
+        self._train = sample(train, BATCH * self.steps_per_epoch, seed=1)
+        self._held_out = sample(held_out, 2000, seed=2)
+        self._shown = held_out[0][SHOWN]
         weights = ROWS * HIDDEN + HIDDEN + 1
         self.description: tuple[str, ...] = (
             "The problem: put the spaces back into Python's own help texts.",
-            f"A network sees {WINDOW} letters on each side of a gap and says whether a word ends there.",
-            f"It has {weights:,} weights, all in plain Python, and learns by SGD in batches of {BATCH}:",
-            f"from {len(self._learn):,} gaps, to be judged on {len(self._judge):,} gaps of other help texts.",
+            f"A network sees {WINDOW} letters on each side of a gap and predicts whether a word ends there.",
+            f"It has {weights:,} weights, is written in plain Python and trained by SGD in batches of {BATCH}:",
+            f"{len(self._train):,} gaps for training, {len(self._held_out):,} of other help texts held out.",
         )
 
     def range_test(self) -> LRCurve:
@@ -53,21 +53,21 @@ class Spaces:
         for step in range(steps):
             network.update(next(batches), schedule(step))
             if (step + 1) % self.steps_per_epoch == 0 and step + 1 < steps:
-                trace.append((step + 1, network.judge(self._judge)[0]))
-        loss, accuracy = network.judge(self._judge)
+                trace.append((step + 1, network.evaluate(self._held_out)[0]))
+        loss, accuracy = network.evaluate(self._held_out)
         return Training(loss, accuracy, (*trace, (steps, loss)), self._respaced(network))
 
     def _batches(self, seed: int) -> Iterator[list[Gap]]:
-        """Epoch after epoch, each in an order of its own."""
+        """Epoch after epoch, each in a new random order."""
         shuffle = random.Random(f"batches {seed}").shuffle
-        order = list(self._learn)
+        order = list(self._train)
         while True:
             shuffle(order)
             for start in range(0, len(order), BATCH):
                 yield order[start : start + BATCH]
 
     def _respaced(self, network: Network) -> str:
-        """Some held-out words with the spaces that the network would put."""
+        """Some held-out words with the spaces that the network puts between them."""
         letters = "".join(self._shown)
         text = letters[:WINDOW]
         for at, (selected, _) in enumerate(gaps(self._shown), start=WINDOW):

@@ -9,6 +9,9 @@ from os import PathLike
 from typing import Any
 
 from clr_core import check
+from clr_core.range_test.picture import scene_of_losses
+from clr_core.views.figure import figure_of
+from clr_core.views.scene import Scene
 
 STOP_REASONS = ("completed", "diverged", "non_finite", "interrupted")
 
@@ -57,6 +60,7 @@ class LRCurve:
     optimizer: str | None = field(default=None, kw_only=True)
     momentum: bool | None = field(default=None, kw_only=True)
     stop_reason: str | None = field(default=None, kw_only=True)
+    steps_per_point: int = field(default=1, kw_only=True)
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class LRCurve:
         optimizer: str | None = None,
         momentum: bool | None = None,
         stop_reason: str | None = None,
+        steps_per_point: int = 1,
     ) -> None:
         stored: dict[str, Any] = {
             "lrs": _floats("lrs", lrs),
@@ -75,6 +80,7 @@ class LRCurve:
             "optimizer": optimizer,
             "momentum": momentum,
             "stop_reason": stop_reason,
+            "steps_per_point": check.whole("steps_per_point", steps_per_point),
         }
         for name, value in stored.items():
             object.__setattr__(self, name, value)
@@ -214,15 +220,23 @@ class LRCurve:
             except (ValueError, TypeError, AttributeError) as error:
                 raise ValueError(f"{path}: not a curve: {error}") from error
 
-    def plot(self, path: str | PathLike[str] | None = None) -> Any:
-        """A matplotlib figure of the loss, raw and smoothed, against the LR; saved where a path is given.
+    def scene(self) -> Scene:
+        """What there is to draw: the finite losses, raw and smoothed, and the smoothed metric."""
+        count = self.finite_points
+        metrics = None if self.metrics is None else self.metrics[:count]
+        return scene_of_losses(self.lrs[:count], self.losses[:count], metrics)
+
+    def plot(self, path: str | PathLike[str] | None = None, *, ax: Any = None) -> Any:
+        """A matplotlib figure of the loss, raw and smoothed, against the LR.
+
+        Args:
+            path: Where to save it; its ending names the format.
+            ax: Axes to draw into, in place of a new figure.
 
         Raises:
             ModuleNotFoundError: matplotlib is not installed.
         """
-        from clr_core.views import figure
-
-        return figure.curve_figure(self, path)
+        return figure_of(self.scene(), path, ax)
 
 
 class _Table:

@@ -1,21 +1,13 @@
-"""The pictures; matplotlib (the ``plot`` extra) is loaded when the first one is asked for."""
+"""Scenes as matplotlib figures; matplotlib (the ``plot`` extra) is loaded when the first one is asked for."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clr_core.bounds.report import NAMES, length, picture
-from clr_core.range_test.smoothing import smooth
+from clr_core.views.scene import Scene
 
-if TYPE_CHECKING:
-    from clr_core.bounds.suggest import Bounds
-    from clr_core.range_test.curve import LRCurve
-
-RAW, SMOOTH, ACCENT = "#9aa5b1", "#1f4e79", "#e07a1f"
-RISE, ACCURACY = "#b3261e", "#2e7d5b"
+POINTS, LINE, BAND, WARNING, RIGHT = "#9aa5b1", "#1f4e79", "#e07a1f", "#b3261e", "#2e7d5b"
 
 
 def new_figure(width: float = 7.5, height: float = 4.5) -> Any:
@@ -40,73 +32,53 @@ def save(figure: Any, path: str | PathLike[str] | None) -> Any:
     return figure
 
 
-def curve_figure(curve: LRCurve, path: str | PathLike[str] | None = None) -> Any:
-    """Loss against LR, raw and smoothed."""
+def figure_of(scene: Scene, path: str | PathLike[str] | None = None, ax: Any = None) -> Any:
+    """The scene drawn into a new figure, or into ``ax``; the figure is saved where a path is given.
+
+    Args:
+        scene: What to draw.
+        path: Where to save the figure; its ending names the format.
+        ax: Matplotlib axes to draw into, which then have a legend of their own; a new figure has it below the axes.
+
+    Returns:
+        The matplotlib figure.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    if ax is not None:
+        draw(scene, ax)
+        ax.legend(frameon=False)
+        return save(ax.figure, path)
     figure = new_figure()
-    _draw_curve(figure.subplots(), curve)
-    _add_legend(figure)
-    return save(figure, path)
-
-
-def bounds_figure(bounds: Bounds, path: str | PathLike[str] | None = None) -> Any:
-    """The curve, or the first of several, with the bounds shaded and the landmarks marked."""
-    figure = new_figure(height=5.0)
-    axes = figure.subplots()
-    curve, marks = bounds.curves[0], bounds.evidence
-    for other in bounds.curves[1:]:
-        count = other.finite_points
-        axes.plot(other.lrs[:count], other.losses[:count], ".", color=RAW, markersize=2)
-    _draw_curve(axes, curve)
-    if bounds.schedule == "constant":
-        axes.axvline(bounds.lr, color=ACCENT, linewidth=2, label=f"lr {bounds.lr:.3g}")
-    else:
-        label = f"base_lr {bounds.base_lr:.3g} to max_lr {bounds.max_lr:.3g}"
-        axes.axvspan(bounds.base_lr, bounds.max_lr, color=ACCENT, alpha=0.3, linewidth=0, label=label)
-    axes.axvline(marks.steepest_lr, color=SMOOTH, linestyle=":", label=f"steepest at {marks.steepest_lr:.3g}")
-    if marks.rise_seen:
-        axes.axvline(marks.rise_lr, color=RISE, linestyle="--", label=f"rising at {marks.rise_lr:.3g}")
-    _draw_accuracy(axes, curve)
-    axes.set_title(f"Bounds for {NAMES[bounds.schedule]} over {length(bounds)}, confidence {bounds.confidence:.2f}")
-    _add_legend(figure)
-    return save(figure, path)
-
-
-def schedule_figure(values: Sequence[float], title: str, path: str | PathLike[str] | None = None) -> Any:
-    """Value against step."""
-    figure = new_figure()
-    axes = figure.subplots()
-    axes.plot(range(len(values)), values, color=SMOOTH)
-    axes.set(xlabel="step (optimizer updates)", ylabel="learning rate", title=title)
-    axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.3)
-    return save(figure, path)
-
-
-def _draw_curve(axes: Any, curve: LRCurve) -> None:
-    count = curve.finite_points
-    axes.plot(curve.lrs[:count], curve.losses[:count], ".", color=RAW, markersize=4, label="loss of each update")
-    if count:
-        shown = picture(curve)
-        axes.plot(curve.lrs[:count], shown.smoothed, color=SMOOTH, label="loss, smoothed")
-        margin = 0.1 * (shown.high - shown.low) or 1.0
-        axes.set_ylim(shown.low - margin, shown.high + margin)
-    axes.set_xscale("log")
-    axes.set(xlabel="learning rate", ylabel="loss")
-    axes.grid(alpha=0.3)
-
-
-def _draw_accuracy(axes: Any, curve: LRCurve) -> None:
-    """The smoothed accuracy on an axis of its own, where one was recorded: Smith reads the bounds from it."""
-    count = curve.finite_points
-    known = () if curve.metrics is None else curve.metrics[:count]
-    if not known or not all(math.isfinite(accuracy) for accuracy in known):
-        return
-    right = axes.twinx()
-    right.plot(curve.lrs[:count], smooth(curve.lrs[:count], known), color=ACCURACY, label="accuracy, smoothed")
-    right.set_ylabel("accuracy, smoothed", color=ACCURACY)
-    right.tick_params(axis="y", labelcolor=ACCURACY)
-
-
-def _add_legend(figure: Any) -> None:
-    """Below the axes, where it covers nothing."""
+    draw(scene, figure.subplots())
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return save(figure, path)
+
+
+def draw(scene: Scene, axes: Any) -> None:
+    """Draw a scene into matplotlib axes, without a legend."""
+    for band in scene.bands:
+        if band.start == band.end:
+            axes.axvline(band.start, color=BAND, linewidth=2, label=band.label)
+        else:
+            axes.axvspan(band.start, band.end, color=BAND, alpha=0.3, linewidth=0, label=band.label)
+    for series in scene.series:
+        if series.is_line:
+            axes.plot(series.x, series.y, color=LINE, label=series.label)
+        else:
+            axes.plot(series.x, series.y, ".", color=POINTS, markersize=4, label=series.label)
+    for mark in scene.marks:
+        style = ("--", WARNING) if mark.is_warning else (":", LINE)
+        axes.axvline(mark.x, linestyle=style[0], color=style[1], label=mark.label)
+    low, high = scene.y_limits
+    margin = 0.1 * (high - low) or 1.0
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_xscale("log" if scene.x_is_log else "linear")
+    axes.set(xlabel=scene.x_label, ylabel=scene.y_label, title=scene.title)
+    axes.grid(alpha=0.3)
+    if scene.right is not None:
+        right = axes.twinx()
+        right.plot(scene.right.x, scene.right.y, color=RIGHT, label=scene.right.label)
+        right.set_ylabel(scene.right.label, color=RIGHT)
+        right.tick_params(axis="y", labelcolor=RIGHT)

@@ -1,84 +1,104 @@
-"""A suggestion as a fragment of HTML, which notebooks show; nothing but the standard library draws it."""
+"""Scenes and reports as fragments of HTML, which notebooks show; nothing but the standard library draws them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
-from clr_core.views.text import decade_ticks
-from clr_core.bounds.report import NAMES, length, picture, report
-
-if TYPE_CHECKING:
-    from clr_core.bounds.suggest import Bounds
+from clr_core.views.report import Report, Section
+from clr_core.views.scene import Scene, Series
+from clr_core.views.text import decade_ticks, report_text
 
 WIDTH, HEIGHT, MARGIN = 480, 200, 24
-"""Of the drawing, in pixels; the margin is the room for the numbers below it."""
+"""Of a drawing, in pixels; the margin is the room for the tick labels below it."""
 
-MOST_DOTS = 300
-"""More losses than this are thinned: a notebook keeps every fragment in its file."""
+MOST_POINTS = 300
+"""Longer series are thinned: a notebook keeps every fragment in its file."""
+
+POINT_COLOR, LINE_COLOR, BAND_COLOR = "#9aa5b1", "#3b7ab8", "#e07a1f"
 
 
-def fragment(bounds: Bounds) -> str:
-    """A table of the numbers, the doubts, the curve as SVG, and the printed report folded away."""
-    numbers = {
-        "base_lr": f"{bounds.base_lr:.3g}",
-        "max_lr": f"{bounds.max_lr:.3g}",
-        "lr": f"{bounds.lr:.3g}",
-        "confidence": f"{bounds.confidence:.2f}",
-    }
-    head = "".join(f"<th>{name}</th>" for name in numbers)
-    row = "".join(f"<td>{number}</td>" for number in numbers.values())
-    marks = bounds.evidence
-    rising = f" and was rising again ({marks.rise_lr:.3g})" if marks.rise_seen else ""
-    caption = (
-        f"Loss against LR. Shaded: base_lr to max_lr; dotted: where it fell fastest ({marks.steepest_lr:.3g}){rising}."
-    )
-    doubts = "".join(f"<li>{escape(doubt)}</li>" for doubt in bounds.doubts)
+def report_html(report: Report) -> str:
+    """A table of the numbers, the sections above the picture, the picture, and the whole text folded away."""
+    head = "".join(f"<th>{escape(name)}</th>" for name, _ in report.numbers)
+    row = "".join(f"<td>{escape(value)}</td>" for _, value in report.numbers)
     return (
-        f"<div><b>Bounds for {NAMES[bounds.schedule]} over {length(bounds)}</b>"
-        f"<table><tr>{head}</tr><tr>{row}</tr></table>{f'<ul>{doubts}</ul>' if doubts else ''}{_drawing(bounds)}<br>"
-        f"<small>{caption}</small>"
-        f"<details><summary>Report</summary><pre>{escape(report(bounds))}</pre></details></div>"
+        f"<div><b>{escape(report.title)}</b><table><tr>{head}</tr><tr>{row}</tr></table>"
+        f"<pre>{escape(report.code)}</pre>{''.join(map(_section, report.before))}{drawing(report.scene)}"
+        f"<details><summary>Full report</summary><pre>{escape(report_text(report))}</pre></details></div>"
     )
 
 
-def _drawing(bounds: Bounds) -> str:
-    """The first curve; what has no colour of its own takes that of the notebook's text, light or dark."""
-    logs, raw, smoothed, low, high = picture(bounds.curves[0])
-    base, peak = math.log10(bounds.base_lr), math.log10(bounds.max_lr)
-    left, right = min(logs[0], base), max(logs[-1], peak)
-
-    def across(log: float) -> str:
-        return f"{4 + (WIDTH - 8) * (log - left) / ((right - left) or 1.0):.1f}"
-
-    def down(loss: float) -> str:
-        return f"{4 + (HEIGHT - 8) * (high - min(max(loss, low), high)) / ((high - low) or 1.0):.1f}"
-
-    kept = range(0, len(logs), math.ceil(len(logs) / MOST_DOTS))
-    dots = "".join(f"M{across(logs[i])} {down(raw[i])}h0" for i in kept)
-    line = " ".join(f"{across(logs[i])},{down(smoothed[i])}" for i in kept)
-    width = max(2.0, float(across(peak)) - float(across(base)))
-    landmarks = [bounds.evidence.steepest_lr] + [bounds.evidence.rise_lr] * bounds.evidence.rise_seen
+def drawing(scene: Scene) -> str:
+    """The scene as SVG; what has no colour of its own takes that of the surrounding text, light or dark."""
+    axes = _Axes(scene)
+    bands = "".join(
+        f'<rect x="{axes.x(band.start)}" y="0" width="{max(2.0, float(axes.x(band.end)) - float(axes.x(band.start))):.1f}" '
+        f'height="{HEIGHT}" fill="{BAND_COLOR}" fill-opacity="0.3"><title>{escape(band.label)}</title></rect>'
+        for band in scene.bands
+    )
     marks = "".join(
-        f'<path d="M{across(math.log10(lr))} 0V{HEIGHT}" stroke="currentColor" stroke-dasharray="2 4"/>'
-        for lr in landmarks
+        f'<path d="M{axes.x(mark.x)} 0V{HEIGHT}" stroke="currentColor" stroke-dasharray="2 4">'
+        f"<title>{escape(mark.label)}</title></path>"
+        for mark in scene.marks
     )
-    ticks = "".join(
-        f'<text x="{across(log)}" y="{HEIGHT + 16}" text-anchor="{_anchor(log, left, right)}">{name}</text>'
-        for log, name in decade_ticks(left, right)
-    )
+    caption = "; ".join(each.label for each in (*scene.series, *scene.bands, *scene.marks))
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT + MARGIN}" width="{WIDTH}" height="{HEIGHT + MARGIN}" role="img" '
-        'aria-label="Loss against learning rate, the bounds shaded" font-size="11" fill="currentColor">'
-        f'<rect x="{across(base)}" width="{width:.1f}" height="{HEIGHT}" fill="#e07a1f" fill-opacity="0.3"/>'
-        f'{marks}<path d="{dots}" stroke="#9aa5b1" stroke-width="3" stroke-linecap="round"/>'
-        f'<polyline points="{line}" fill="none" stroke="#3b7ab8" stroke-width="2"/>'
-        f'<path d="M0 {HEIGHT}H{WIDTH}" stroke="currentColor"/>{ticks}</svg>'
+        f'aria-label="{escape(scene.title)}" font-size="11" fill="currentColor">{bands}{marks}'
+        f"{''.join(map(axes.series, scene.series))}"
+        f'<path d="M0 {HEIGHT}H{WIDTH}" stroke="currentColor"/>{axes.ticks()}</svg>'
+        f"<br><small>{escape(f'{scene.y_label} against {scene.x_label}: {caption}')}</small>"
     )
 
 
-def _anchor(log: float, left: float, right: float) -> str:
-    """Which end of a name lies on its place, so that the first and the last stay within the drawing."""
-    share = (log - left) / ((right - left) or 1.0)
-    return "start" if share < 0.05 else "end" if share > 0.95 else "middle"
+def _section(section: Section) -> str:
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in section.sentences)
+    return f"<p>{escape(section.heading)}</p><ul>{items}</ul>"
+
+
+class _Axes:
+    """From the numbers of a scene to pixels, written with one decimal."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._is_log = scene.x_is_log
+        self._left, self._right = map(self._across, scene.x_limits)
+        self._low, self._high = scene.y_limits
+
+    def x(self, value: float) -> str:
+        return self._pixel(self._across(value))
+
+    def y(self, value: float) -> str:
+        share = (self._high - min(max(value, self._low), self._high)) / ((self._high - self._low) or 1.0)
+        return f"{4 + (HEIGHT - 8) * share:.1f}"
+
+    def series(self, series: Series) -> str:
+        kept: Sequence[int] = range(0, len(series.x), max(1, math.ceil(len(series.x) / MOST_POINTS)))
+        places = [(self.x(series.x[i]), self.y(series.y[i])) for i in kept]
+        if series.is_line:
+            points = " ".join(f"{x},{y}" for x, y in places)
+            return f'<polyline points="{points}" fill="none" stroke="{LINE_COLOR}" stroke-width="2"/>'
+        dots = "".join(f"M{x} {y}h0" for x, y in places)
+        return f'<path d="{dots}" stroke="{POINT_COLOR}" stroke-width="3" stroke-linecap="round"/>'
+
+    def ticks(self) -> str:
+        places = decade_ticks(self._left, self._right) if self._is_log else []
+        return "".join(
+            f'<text x="{self._pixel(place)}" y="{HEIGHT + 16}" text-anchor="{self._anchor(place)}">{name}</text>'
+            for place, name in places
+        )
+
+    def _anchor(self, place: float) -> str:
+        """Which end of a label lies on its place, so that the first and the last stay within the drawing."""
+        share = self._share(place)
+        return "start" if share < 0.05 else "end" if share > 0.95 else "middle"
+
+    def _pixel(self, place: float) -> str:
+        return f"{4 + (WIDTH - 8) * self._share(place):.1f}"
+
+    def _share(self, place: float) -> float:
+        return (place - self._left) / ((self._right - self._left) or 1.0)
+
+    def _across(self, x: float) -> float:
+        return math.log10(x) if self._is_log else x

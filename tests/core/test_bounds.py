@@ -176,7 +176,7 @@ def test_max_lr_is_the_rule_of_the_docstring(
 ) -> None:
     """The formula at the top of rule.py, computed here, times the trend beyond the longest budget of the fit."""
     recorded = replace(curve(100, 0.05, optimizer=optimizer), momentum=True if optimizer == "SGD" else None)
-    bounds = suggest_bounds(recorded, schedule=schedule, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
+    bounds = suggest_bounds(recorded, kind=schedule, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
     budget = 500 if total_steps is None else total_steps
     assert (bounds.total_steps, bounds.steps_per_epoch) == (budget, steps_per_epoch)
     epochs = 10 if steps_per_epoch is None else budget / steps_per_epoch
@@ -239,7 +239,7 @@ def test_sgd_of_which_nothing_is_known_lies_between_with_and_without_momentum() 
 
 def test_the_answer_depends_on_the_schedule_and_the_optimizer() -> None:
     """One cycle wants the highest peak, a constant LR the lowest; adaptive optimizers and Lion want less."""
-    one, cycles, constant = (suggest_bounds(curve(), schedule=kind) for kind in ("one_cycle", "cyclic", "constant"))
+    one, cycles, constant = (suggest_bounds(curve(), kind=kind) for kind in ("one_cycle", "cyclic", "constant"))
     assert one.max_lr > cycles.max_lr > constant.max_lr
     assert constant.base_lr == constant.max_lr == constant.lr == cycles.lr
     assert one.base_lr == pytest.approx(one.max_lr / 10)
@@ -326,7 +326,7 @@ def test_several_seeds_are_one_answer() -> None:
     ("call", "error", "message"),
     [
         (
-            lambda: suggest_bounds(curve(), schedule="x"),
+            lambda: suggest_bounds(curve(), kind="x"),
             ValueError,
             "schedule must be one of 'constant', 'cyclic', 'one_cycle', got",
         ),

@@ -41,7 +41,7 @@ def answer(
 ) -> Bounds | tuple[str, str]:
     """The bounds, or the reason and the sentence of the refusal."""
     try:
-        return suggest_bounds(curve, schedule=schedule, total_steps=total_steps)
+        return suggest_bounds(curve, kind=schedule, total_steps=total_steps)
     except Undetermined as refusal:
         return refusal.reason, str(refusal)
 
@@ -94,7 +94,7 @@ def test_the_bounds_move_with_the_learning_rates(
     """All LRs times c give max_lr times between c**LEAST_POWER and c**MOST_POWER: optimizers have a usual LR."""
     plain = LRCurve(curve.lrs, curve.losses, optimizer=optimizer)
     moved = LRCurve([10.0**power * lr for lr in curve.lrs], curve.losses, optimizer=optimizer)
-    before, after = (suggest_bounds(item, schedule=schedule).max_lr for item in (plain, moved))
+    before, after = (suggest_bounds(item, kind=schedule).max_lr for item in (plain, moved))
     ratio = math.log10(after / before)
     least, most = sorted((LEAST_POWER * power, MOST_POWER * power))
     assert least - 1e-9 <= ratio <= most + 1e-9
@@ -257,12 +257,12 @@ noisy = st.builds(recorded, st.just(100), st.floats(0.3, 0.4), seed=seeds)
 def test_an_accuracy_that_never_rises_tells_a_dip_from_a_fall(curve: LRCurve, schedule: str) -> None:
     """A fall lost in noise is learning if the accuracy rose too, and gets less confidence if it did not."""
     try:
-        plain = suggest_bounds(curve, schedule=schedule)
+        plain = suggest_bounds(curve, kind=schedule)
     except Undetermined:
         assume(False)
     assume(plain.evidence.clarity < 10)
     count = len(curve)
-    still = suggest_bounds(changed(curve, curve.losses, [0.1] * count), schedule=schedule)
+    still = suggest_bounds(changed(curve, curve.losses, [0.1] * count), kind=schedule)
     rising = suggest_bounds(
         changed(curve, curve.losses, [0.1 + 0.8 * i / count for i in range(count)]), schedule=schedule
     )
@@ -303,13 +303,13 @@ def test_a_longer_budget_never_raises_max_lr(
     """More updates on the same data need no higher LR; where the epochs are not told, beyond 10,000 nothing changes."""
     plain = LRCurve(curve.lrs, curve.losses, optimizer=optimizer)
     short, long = (
-        suggest_bounds(plain, schedule=schedule, total_steps=steps, steps_per_epoch=steps_per_epoch)
+        suggest_bounds(plain, kind=schedule, total_steps=steps, steps_per_epoch=steps_per_epoch)
         for steps in sorted((one, other))
     )
     assert long.max_lr <= short.max_lr
     assert long.base_lr <= short.base_lr
     assert long.lr <= short.lr
-    longest, far = (suggest_bounds(plain, schedule=schedule, total_steps=steps) for steps in (MOST_STEPS, 2**31 - 1))
+    longest, far = (suggest_bounds(plain, kind=schedule, total_steps=steps) for steps in (MOST_STEPS, 2**31 - 1))
     assert far.to_dict() == longest.to_dict() | {"total_steps": 2**31 - 1}
     if steps_per_epoch is None:
         assert longest.max_lr <= long.max_lr

@@ -74,7 +74,7 @@ EVERY = {
 @pytest.mark.parametrize("total_steps", [None, 1, 320, 10**9])
 def test_every_report_fits_a_terminal(name: str, schedule: str, total_steps: int | None) -> None:
     """Whatever the curve, lines of at most 100 ASCII characters say the bounds, the picture, and what to do."""
-    bounds = suggest_bounds(EVERY[name], schedule=schedule, total_steps=total_steps)
+    bounds = suggest_bounds(EVERY[name], kind=schedule, total_steps=total_steps)
     text = str(bounds)
     lines = text.splitlines()
     assert max(map(len, lines)) <= 100
@@ -121,7 +121,7 @@ def test_the_report_says_what_was_seen() -> None:
 @pytest.mark.parametrize("optimizer", ["SGD", "AdamW", "Lion", None])
 def test_the_numbers_of_the_rule_give_max_lr(schedule: str, optimizer: str | None) -> None:
     """A reader who calculates with the printed numbers arrives at the printed max_lr."""
-    bounds = suggest_bounds(curve(optimizer=optimizer), schedule=schedule, total_steps=320)
+    bounds = suggest_bounds(curve(optimizer=optimizer), kind=schedule, total_steps=320)
     text = flat(bounds)
     rise = number(r"The loss rose at lr (\S+),", text)
     factor = number(r"takes (\S+) times that,", text)
@@ -142,7 +142,7 @@ def test_what_is_unusual_is_said_with_its_effect() -> None:
     """The effects in the report are those of the rule: a curve that is usual in that one respect gets as much less."""
     bounds = suggest_bounds(curve())
     text = flat(bounds)
-    found = effects(bounds.evidence, families_of(bounds.curves[0]), bounds.schedule, Budget(bounds.total_steps))
+    found = effects(bounds.evidence, families_of(bounds.curves[0]), bounds.kind, Budget(bounds.total_steps))
     assert any(not 0.8 < factor < 1.25 for factor in found.values())
     for name, factor in found.items():
         said = f"{name} ({'raises' if factor > 1 else 'lowers'} it {max(factor, 1 / factor):.2g} times)"
@@ -151,7 +151,7 @@ def test_what_is_unusual_is_said_with_its_effect() -> None:
 
 def test_a_max_lr_beyond_the_test_is_said_to_be_held() -> None:
     """Cut off while the loss falls, the rule may ask for more than was tested; the report says where that ends."""
-    bounds = suggest_bounds(curve(end_lr=1e-3, optimizer="Adam"), schedule="one_cycle", total_steps=1)
+    bounds = suggest_bounds(curve(end_lr=1e-3, optimizer="Adam"), kind="one_cycle", total_steps=1)
     assert bounds.max_lr == bounds.evidence.last_lr
     assert "That is the last lr of the test; beyond it nothing is known." in flat(bounds)
     assert "beyond it nothing" not in flat(suggest_bounds(curve()))
@@ -169,7 +169,7 @@ def test_several_curves_are_said_to_be_combined(name: str) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_next_step_runs(schedule: str) -> None:
     """The schedule that the report names can be made as it is written, and peaks at max_lr in time."""
-    bounds = suggest_bounds(curve(), schedule=schedule, total_steps=321)
+    bounds = suggest_bounds(curve(), kind=schedule, total_steps=321)
     found = re.search(r"with clr_core\.(\w+)\(([^)]*)\)", flat(bounds))
     assert found
     words = [word.partition("=")[::2] for word in found[2].replace(" ", "").split(",")]
@@ -235,7 +235,7 @@ class Nesting(HTMLParser):
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_notebook_gets_a_small_fragment(name: str, schedule: str) -> None:
     """Well-formed, escaped and self-contained: the numbers, the doubts, the drawing and the whole report."""
-    bounds = suggest_bounds(EVERY[name], schedule=schedule)
+    bounds = suggest_bounds(EVERY[name], kind=schedule)
     html = bounds._repr_html_()
     reader = Nesting()
     reader.feed(html)
@@ -283,7 +283,7 @@ def test_showing_in_a_notebook_needs_no_matplotlib(monkeypatch: pytest.MonkeyPat
 def test_the_figure_shows_the_same(tmp_path: Path, name: str, schedule: str) -> None:
     """Both losses, the bounds, the steepest point, and where they were seen the rise and the accuracy."""
     pytest.importorskip("matplotlib")
-    bounds = suggest_bounds(EVERY[name], schedule=schedule)
+    bounds = suggest_bounds(EVERY[name], kind=schedule)
     figure = bounds.plot(tmp_path / "bounds.png")
     assert (tmp_path / "bounds.png").stat().st_size > 1000
     (legend,) = figure.legends

@@ -50,7 +50,7 @@ def test_suggest_prints_json(recorded: Path) -> None:
     """--json prints the fields of the result for the schedule asked for."""
     result = clr("suggest", recorded, recorded, "--schedule", "one_cycle", "--json")
     curve = clr_core.LRCurve.from_csv(recorded)
-    assert json.loads(result.stdout) == clr_core.suggest_bounds([curve, curve], schedule="one_cycle").to_dict()
+    assert json.loads(result.stdout) == clr_core.suggest_bounds([curve, curve], kind="one_cycle").to_dict()
 
 
 def test_suggest_takes_the_optimizer_from_the_command_line(recorded: Path) -> None:

@@ -1,0 +1,152 @@
+"""``Bounds``: two learning rates, what they were read from, and how to use them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from os import PathLike
+from typing import Any
+
+from clr_core.bounds import report as words
+from clr_core.bounds.landmarks import Landmarks
+from clr_core.bounds.network import Effect
+from clr_core.range_test.curve import LRCurve
+from clr_core.schedules.base import Schedule
+from clr_core.schedules.baselines import constant
+from clr_core.schedules.cyclic import triangular
+from clr_core.schedules.one_cycle import one_cycle
+from clr_core.schedules.plan import CyclePlan
+from clr_core.views.figure import figure_of
+from clr_core.views.html import report_html
+from clr_core.views.report import Report, Section
+from clr_core.views.scene import Band, Mark, Scene
+from clr_core.views.text import report_text
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Two learning rates for a schedule, and what they were read from; ``print`` it for the report.
+
+    Attributes:
+        base_lr: Lower bound of the schedule; equal to ``max_lr`` for a constant one.
+        max_lr: Upper bound, its peak.
+        lr: The LR for a training run at one constant LR, whatever kind of schedule the bounds are for.
+        confidence: 0 to 1. It is calibrated such that above 0.8 nine of ten suggestions lose less than 0.05 of what
+            the best LR gains (``benchmarks/suggestion`` has how often that held on held-out tasks).
+        kind: The kind of schedule the bounds are for: ``"cyclic"``, ``"one_cycle"`` or ``"constant"``.
+        plan: The budget of the training run they are for.
+        evidence: The landmarks of the curve; of several curves, the median of each.
+        explanation: What each feature of the curve and of the plan does to ``max_lr``; of several curves, to that of the
+            medians.
+        doubts: The warnings: what lowers the confidence, each with its remedy.
+        rule_version: Which fit of the rule the bounds come from.
+        curves: The curves that were read; refused ones are not among them.
+    """
+
+    base_lr: float
+    max_lr: float
+    lr: float
+    confidence: float
+    kind: str
+    plan: CyclePlan
+    evidence: Landmarks
+    explanation: tuple[Effect, ...]
+    doubts: tuple[str, ...]
+    rule_version: str
+    curves: tuple[LRCurve, ...] = field(repr=False)
+
+    def schedule(self) -> Schedule:
+        """The schedule that the bounds were suggested for, ready to train with.
+
+        ``triangular`` cycles of ``plan.step_size``, ``one_cycle`` over ``plan.total_steps`` (one update fewer where
+        that is odd), or a ``constant`` LR: what the rule was fitted to.
+
+        Example:
+            >>> import clr_core
+            >>> curve = clr_core.LRCurve(*zip(*[(1e-4 * 1.2**i, 1 + abs(i - 40) / 40) for i in range(60)]))
+            >>> plan = clr_core.plan_cycles(epochs=12, steps_per_epoch=100)
+            >>> schedule = clr_core.suggest_bounds(curve, plan).schedule()
+            >>> type(schedule).__name__, schedule.step_size
+            ('triangular', 200)
+        """
+        if self.kind == "cyclic":
+            return triangular(self.base_lr, self.max_lr, step_size=self.plan.step_size)
+        if self.kind == "one_cycle":
+            return one_cycle(self.base_lr, self.max_lr, total_steps=words.even_steps(self.plan))
+        return constant(self.lr)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the curves, as plain JSON values, the schedule among them."""
+        return {
+            "base_lr": self.base_lr,
+            "max_lr": self.max_lr,
+            "lr": self.lr,
+            "confidence": self.confidence,
+            "kind": self.kind,
+            "plan": asdict(self.plan),
+            "schedule": self.schedule().to_dict(),
+            "evidence": asdict(self.evidence),
+            "explanation": [asdict(effect) for effect in self.explanation],
+            "doubts": list(self.doubts),
+            "rule_version": self.rule_version,
+        }
+
+    def scene(self) -> Scene:
+        """The first curve with the bounds shaded and the landmarks marked."""
+        marks = [Mark(f"drops fastest at {self.evidence.steepest_lr:.3g}", self.evidence.steepest_lr, "S")]
+        if self.evidence.rise_seen:
+            rise = self.evidence.rise_lr
+            marks.append(Mark(f"rises at {rise:.3g}", rise, "R", is_warning=True))
+        label = f"base_lr {self.base_lr:.3g} to max_lr {self.max_lr:.3g}"
+        if self.kind == "constant":
+            label = f"lr {self.lr:.3g}"
+        return replace(
+            self.curves[0].scene(),
+            title=f"{words.title(self.kind, self.plan)}, confidence {self.confidence:.2f}",
+            bands=(Band(label, self.base_lr, self.max_lr),),
+            marks=tuple(marks),
+        )
+
+    def report(self) -> Report:
+        """What ``print`` and notebooks show, as data."""
+        numbers = {"base_lr": self.base_lr, "max_lr": self.max_lr} if self.kind != "constant" else {"lr": self.lr}
+        rounded = {name: f"{value:.3g}" for name, value in numbers.items()}
+        before = [
+            Section(
+                f"Confidence {self.confidence:.2f} of 1",
+                (
+                    words.trust(self.confidence),
+                    *words.reasons(self.evidence, self.explanation, self.base_lr, self.max_lr, len(self.curves)),
+                ),
+            )
+        ]
+        if self.doubts:
+            before.append(Section("Warnings", self.doubts, is_list=True))
+        return Report(
+            title=words.title(self.kind, self.plan),
+            numbers=tuple(rounded.items()),
+            code=f"schedule = bounds.schedule()    # {words.call(self.kind, self.base_lr, self.max_lr, self.plan)}",
+            before=tuple(before),
+            scene=self.scene(),
+            after=(
+                Section(words.source(self.curves, self.evidence), tuple(words.observations(self.evidence))),
+                Section("Next", tuple(words.next_steps(self.kind, self.lr, self.plan)), is_list=True),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return report_text(self.report())
+
+    def _repr_html_(self) -> str:
+        return report_html(self.report())
+
+    def plot(self, path: str | PathLike[str] | None = None, *, ax: Any = None) -> Any:
+        """A matplotlib figure of the curve with the bounds shaded.
+
+        Args:
+            path: Where to save it; its ending names the format.
+            ax: Axes to draw into, in place of a new figure.
+
+        Raises:
+            ModuleNotFoundError: matplotlib is not installed.
+        """
+        return figure_of(self.scene(), path, ax)
