@@ -18,7 +18,7 @@ from clr_core.schedules.plan import CyclePlan
 from clr_core.views.figure import figure_of
 from clr_core.views.html import report_html
 from clr_core.views.report import Report, Section
-from clr_core.views.scene import Band, Mark, Scene
+from clr_core.views.scene import Band, Mark, Scene, Series
 from clr_core.views.text import report_text
 
 
@@ -91,7 +91,7 @@ class Bounds:
         }
 
     def scene(self) -> Scene:
-        """The first curve with the bounds shaded and the landmarks marked."""
+        """The first curve, and the losses of the others, with the bounds shaded and the landmarks marked."""
         marks = [Mark(f"drops fastest at {self.evidence.steepest_lr:.3g}", self.evidence.steepest_lr, "S")]
         if self.evidence.rise_seen:
             rise = self.evidence.rise_lr
@@ -99,8 +99,13 @@ class Bounds:
         label = f"base_lr {self.base_lr:.3g} to max_lr {self.max_lr:.3g}"
         if self.kind == "constant":
             label = f"lr {self.lr:.3g}"
+        first, *others = (curve.scene() for curve in self.curves)
+        low, high = first.y_limits
+        raw = (series for other in others for series in other.series if not series.is_line)
+        seeds = (Series("other seeds", each.x, tuple(min(max(y, low), high) for y in each.y), False) for each in raw)
         return replace(
-            self.curves[0].scene(),
+            first,
+            series=(*seeds, *first.series),
             title=f"{words.title(self.kind, self.plan)}, confidence {self.confidence:.2f}",
             bands=(Band(label, self.base_lr, self.max_lr),),
             marks=tuple(marks),

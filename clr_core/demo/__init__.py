@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -115,9 +114,11 @@ def load(framework: str | None) -> Problem:
     return problem
 
 
-def registered() -> dict[str, EntryPoint]:
-    """The demos that installed packages have registered, by framework."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def registered() -> dict[str, Any]:
+    """The entry points of the demos that installed packages have registered, by framework."""
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
 
 
 __all__ = ["Problem", "Training", "load", "registered", "run"]

@@ -127,7 +127,10 @@ def plan_cycles(
     epoch = _updates_per_epoch(steps_per_epoch, examples, batch_size)
     if epoch is None:
         if total_steps is None:
-            raise TypeError(f"epochs must come with steps_per_epoch, or examples and batch_size, got {epochs=} alone")
+            raise TypeError(
+                "steps_per_epoch must be given with epochs (or examples and batch_size in its place), got "
+                f"{steps_per_epoch=} with {epochs=}"
+            )
         budget = check.whole("total_steps", total_steps)
         count = USUAL_CYCLES if cycles is None else check.whole("cycles", cycles)
         return _checked(_plan(budget, count, max(1, round(budget / (2 * count))), None))

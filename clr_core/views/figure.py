@@ -63,11 +63,14 @@ def draw(scene: Scene, axes: Any) -> None:
             axes.axvline(band.start, color=BAND, linewidth=2, label=band.label)
         else:
             axes.axvspan(band.start, band.end, color=BAND, alpha=0.3, linewidth=0, label=band.label)
+    labels = set()
     for series in scene.series:
+        label = "_nolegend_" if series.label in labels else series.label
+        labels.add(series.label)
         if series.is_line:
-            axes.plot(series.x, series.y, color=LINE, label=series.label)
+            axes.plot(series.x, series.y, color=LINE, label=label)
         else:
-            axes.plot(series.x, series.y, ".", color=POINTS, markersize=4, label=series.label)
+            axes.plot(series.x, series.y, ".", color=POINTS, markersize=4, label=label)
     for mark in scene.marks:
         style = ("--", WARNING) if mark.is_warning else (":", LINE)
         axes.axvline(mark.x, linestyle=style[0], color=style[1], label=mark.label)

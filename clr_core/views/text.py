@@ -40,10 +40,11 @@ def picture(scene: Scene) -> list[str]:
     line = next((series for series in reversed(scene.series) if series.is_line), None)
     for mark in scene.marks:
         canvas.draw([(mark.x, _height_at(line, mark) if line else scene.y_limits[0])], mark.letter)
-    legend = [f"{JOINED if series.is_line else POINT} {series.label}" for series in scene.series]
+    shown = dict.fromkeys((series.label, series.is_line) for series in scene.series)
+    legend = [f"{JOINED if is_line else POINT} {label}" for label, is_line in shown]
     legend += [f"{mark.letter} {mark.label}" for mark in scene.marks]
     return [
-        f"{scene.y_label:>9}  {'   '.join(legend if len(legend) > 1 else ())}".rstrip(),
+        *_legend(scene.y_label, legend if len(legend) > 1 else []),
         *canvas.lines(),
         *(canvas.bar(band.start, band.end, band.label) for band in scene.bands),
         f"{'':>9}  {scene.x_label}",
@@ -51,11 +52,22 @@ def picture(scene: Scene) -> list[str]:
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield section.heading
+    yield from wrap(section.heading, LINE_WIDTH)
     first = "  - " if section.is_list else "  "
     for sentence in section.sentences:
         rest = " " * len(first)
         yield from wrap(sentence, LINE_WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _legend(label: str, entries: list[str]) -> Iterator[str]:
+    """The label of the y axis and, beside it, the entries, on as many lines as they need."""
+    line = f"{label:>9}"
+    for entry in entries:
+        if len(line) + len(entry) + 3 > LINE_WIDTH:
+            yield line
+            line = " " * 9
+        line += f"   {entry}"
+    yield line
 
 
 def _height_at(line: Series, mark: Mark) -> float:

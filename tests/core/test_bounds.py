@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import random
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 
 import clr_core
 from clr_core import LRCurve, Undetermined, smooth, steepest_descent, suggest_bounds
-from clr_core.bounds import rule
+from clr_core.bounds import constants
+from clr_core.bounds.features import landmark_features
 from clr_core.bounds.suggest import BASE_FRACTIONS
 
 
 def model(log_lr: float) -> float:
-    """A textbook curve: flat at 2.3, down to 0.3 between lr 1e-4 and 1e-1, taking off at about 1."""
+    """A textbook curve: flat at 2.3, down to 0.3 between lr 1e-4 and 1e-1, diverging at about 1."""
     fall = 2.0 / (1.0 + math.exp(-3.0 * (log_lr + 2.5)))
     return 2.3 - fall + 10.0 ** (3.0 * (log_lr - 0.2))
 
@@ -139,7 +141,7 @@ def test_a_loss_without_noise_counts_as_one_of_usual_noise(log_clarity: float, r
 
     def counted(clarity: float) -> float:
         read = replace(marks, noise=(marks.start_loss - marks.best_loss) / clarity)
-        return float(10 ** rule.inputs(read)[3])
+        return float(10 ** landmark_features(read)[3])
 
     clarity = 10**log_clarity
     if 0.3 <= clarity <= 60:
@@ -174,11 +176,11 @@ def test_accuracies_are_read_as_smith_reads_them() -> None:
 def test_max_lr_is_the_rule_of_the_docstring(
     optimizer: str, family: str, schedule: str, total_steps: int | None, steps_per_epoch: float | None
 ) -> None:
-    """The formula at the top of rule.py, computed here, times the trend beyond the longest budget of the fit."""
+    """The formula at the top of network.py, computed here, times the trend beyond the longest budget of the fit."""
     recorded = replace(curve(100, 0.05, optimizer=optimizer), momentum=True if optimizer == "SGD" else None)
     bounds = suggest_bounds(recorded, kind=schedule, total_steps=total_steps, steps_per_epoch=steps_per_epoch)
     budget = 500 if total_steps is None else total_steps
-    assert (bounds.total_steps, bounds.steps_per_epoch) == (budget, steps_per_epoch)
+    assert (bounds.plan.total_steps, bounds.plan.steps_per_epoch) == (budget, steps_per_epoch)
     epochs = 10 if steps_per_epoch is None else budget / steps_per_epoch
     marks = bounds.evidence
     fall = marks.start_loss - marks.best_loss
@@ -189,17 +191,17 @@ def test_max_lr_is_the_rule_of_the_docstring(
         fall / marks.noise,
         fall / marks.start_loss,
         marks.rise_sum / marks.rise_lr,
-        max(10 ** rule.LOWEST[-1], min(epochs, 10 ** rule.HIGHEST[-1])),
+        max(10 ** constants.LOWEST[-1], min(epochs, 10 ** constants.HIGHEST[-1])),
         max(64, min(budget, 1920)),
     ]
     x = [math.log10(ratio) for ratio in ratios]
-    leaning = [sum(w * value for w, value in zip(weights, x, strict=True)) for weights in rule.WEIGHTS]
-    straight = sum(slope * value for slope, value in zip(rule.SLOPES, x, strict=True))
+    leaning = [sum(w * value for w, value in zip(weights, x, strict=True)) for weights in constants.HIDDEN_WEIGHTS]
+    straight = sum(slope * value for slope, value in zip(constants.SKIP_WEIGHTS, x, strict=True))
 
     def expected(kind: str) -> float:
-        units = zip(rule.SIZES, rule.BIASES[family], rule.LEANINGS[kind], leaning, strict=True)
+        units = zip(constants.OUTPUT_WEIGHTS, constants.FAMILY_BIASES[family], constants.KIND_BIASES[kind], leaning, strict=True)
         bends = sum(size * math.tanh(sum(leanings)) for size, *leanings in units)
-        ratio = 10 ** (rule.OFFSETS[family][kind] + straight + bends)
+        ratio = 10 ** (constants.OUTPUT_BIASES[family][kind] + straight + bends)
         return marks.rise_lr * ratio * max(1.0, min(budget, 10_000) / 1920) ** -0.4
 
     assert bounds.max_lr == pytest.approx(expected(schedule))
@@ -226,7 +228,7 @@ def test_a_dip_before_anything_was_learned_is_said_to_be_one() -> None:
     assert not bounds.evidence.learned
     assert bounds.max_lr == suggest_bounds(noisy).max_lr
     assert bounds.confidence < suggest_bounds(noisy).confidence / 1.5
-    assert any("nothing was learned yet" in doubt for doubt in bounds.doubts)
+    assert any("has not learned anything yet" in doubt for doubt in bounds.doubts)
 
 
 def test_sgd_of_which_nothing_is_known_lies_between_with_and_without_momentum() -> None:
@@ -328,7 +330,7 @@ def test_several_seeds_are_one_answer() -> None:
         (
             lambda: suggest_bounds(curve(), kind="x"),
             ValueError,
-            "schedule must be one of 'constant', 'cyclic', 'one_cycle', got",
+            "kind must be one of 'constant', 'cyclic', 'one_cycle', got",
         ),
         (lambda: suggest_bounds([]), ValueError, "curve must be at least one LRCurve"),
         (lambda: suggest_bounds([1.0, 2.0]), TypeError, "curve must be an LRCurve or a list of them"),  # type: ignore[list-item]
@@ -359,7 +361,7 @@ def test_each_doubt_lowers_the_confidence_and_says_what_to_do() -> None:
     assert suggest_bounds(LRCurve(full.lrs, full.losses)).confidence < suggest_bounds(full).confidence <= 1
     assert len(bounds.doubts) == 2
     assert any("raise end_lr" in doubt for doubt in bounds.doubts)
-    assert any("The optimizer is not known" in doubt for doubt in bounds.doubts)
+    assert any("The optimizer is unknown" in doubt for doubt in bounds.doubts)
 
 
 def test_the_report_says_what_was_seen() -> None:
@@ -368,8 +370,8 @@ def test_the_report_says_what_was_seen() -> None:
     text = str(bounds)
     lines = text.splitlines()
     assert lines[0].startswith("Bounds for a cyclical schedule")
-    assert f"confidence {bounds.confidence:.2f} of 1" in lines[0]
-    for word in ("base_lr = ", "max_lr  = ", "nine tenths", "####", "====", "The optimizer is not known"):
+    assert f"Confidence {bounds.confidence:.2f} of 1" in lines
+    for word in ("base_lr = ", "max_lr  = ", "nine tenths", "####", "====", "The optimizer is unknown"):
         assert word in text
     assert max(map(len, lines)) <= 100
     assert text.isascii()
@@ -381,6 +383,6 @@ def test_the_result_is_plain_json() -> None:
     fields = json.loads(json.dumps(bounds.to_dict()))
     assert fields["max_lr"] == bounds.max_lr
     assert fields["evidence"]["steepest_lr"] == bounds.evidence.steepest_lr
-    assert set(fields) == {"base_lr", "max_lr", "lr", "confidence", "schedule", "total_steps", "doubts", "evidence"} | {
-        "steps_per_epoch"
-    }
+    assert fields["plan"]["total_steps"] == 500
+    assert clr_core.from_dict(fields["schedule"]) == bounds.schedule()
+    assert set(fields) == {field.name for field in dataclasses.fields(bounds)} - {"curves"} | {"schedule"}

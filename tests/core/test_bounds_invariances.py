@@ -13,7 +13,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from clr_core import Bounds, LRCurve, RangeTest, Undetermined, suggest_bounds
-from clr_core.bounds.rule import MOST_STEPS
+from clr_core.bounds.constants import MOST_STEPS
 from clr_core.bounds.suggest import BASE_FRACTIONS
 
 REASONS = {"too_few_points", "flat", "never_falls", "diverged_at_once"}

@@ -48,7 +48,7 @@ def test_suggest_prints_the_report(recorded: Path) -> None:
 
 def test_suggest_prints_json(recorded: Path) -> None:
     """--json prints the fields of the result for the schedule asked for."""
-    result = clr("suggest", recorded, recorded, "--schedule", "one_cycle", "--json")
+    result = clr("suggest", recorded, recorded, "--kind", "one_cycle", "--json")
     curve = clr_core.LRCurve.from_csv(recorded)
     assert json.loads(result.stdout) == clr_core.suggest_bounds([curve, curve], kind="one_cycle").to_dict()
 

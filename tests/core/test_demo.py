@@ -61,7 +61,7 @@ def test_whole_demo_runs_on_the_standard_library_alone(tmp_path):
     assert result["pictures"] == []
     assert result["framework"] is None
     assert 0 < result["base_lr"] < result["max_lr"]
-    assert done.stderr.splitlines() == ["training 4 networks, 4,200 updates each ..."]
+    assert done.stderr.splitlines() == ["training 4 networks, 900 updates each ..."]
 
 
 def test_gaps_are_numbered_by_letter_and_place():
@@ -82,12 +82,12 @@ def test_help_texts_are_words_of_the_26_letters():
     assert texts["assert"][:3] == ["the", "assert", "statement"]
 
 
-def test_held_out_texts_are_not_learned_from():
-    """Every topic is either learned from or judged on."""
+def test_held_out_texts_are_not_trained_on():
+    """Every topic is either for training or held out."""
     texts = {str(number): [str(number)] for number in range(9)}
-    learn, judge = help_texts.split(texts)
-    assert judge == [["0"], ["4"], ["8"]]
-    assert learn == [["1"], ["2"], ["3"], ["5"], ["6"], ["7"]]
+    train, held_out = help_texts.split(texts)
+    assert held_out == [["0"], ["4"], ["8"]]
+    assert train == [["1"], ["2"], ["3"], ["5"], ["6"], ["7"]]
 
 
 def test_sample_is_drawn_without_repeats_and_by_seed():
@@ -101,7 +101,7 @@ def test_sample_is_drawn_without_repeats_and_by_seed():
 
 
 def loss_in_nats(network, batch):
-    return network.judge(batch)[0] * math.log(2)
+    return network.evaluate(batch)[0] * math.log(2)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -110,7 +110,7 @@ def test_update_follows_the_gradient(seed):
     batch = help_texts.gaps(["banana", "bananas", "and", "ananas"])
     lr, h = 0.5, 1e-5
     before, after = Network(seed), Network(seed)
-    assert after.update(batch, lr) == pytest.approx(before.judge(batch)[0], rel=1e-12)
+    assert after.update(batch, lr) == pytest.approx(before.evaluate(batch)[0], rel=1e-12)
 
     def slope(weights, index):
         value = weights[index]
@@ -144,11 +144,11 @@ def test_training_learns_and_repeats_itself(spaces):
     """One epoch beats the best constant answer on held-out text; the same seed repeats it to the bit."""
     schedule = clr_core.constant(0.5)
     first = spaces.train(schedule, 400, seed=1)
-    ends = sum(ends for _, ends in spaces._judge) / len(spaces._judge)
+    ends = sum(ends for _, ends in spaces._held_out) / len(spaces._held_out)
     know_nothing = -ends * math.log2(ends) - (1 - ends) * math.log2(1 - ends)
     assert first.loss < 0.8 * know_nothing
     assert first.accuracy > 1 - ends
-    assert [update for update, _ in first.trace] == [350, 400]
+    assert [update for update, _ in first.trace] == [75, 150, 225, 300, 375, 400]
     assert first.trace[-1][1] == first.loss
     assert first.sample.replace(" ", "") == "".join(spaces._shown)
     assert spaces.train(schedule, 400, seed=1) == first
@@ -178,7 +178,7 @@ def row(name, *losses):
 
 
 def test_winner_has_the_smallest_mean_loss():
-    """The mean over the seeds decides, not the best seed, and a training that blew up counts as infinite."""
+    """The mean over the seeds decides, not the best seed, and a run that diverged counts as infinite."""
     rows = [row("lucky", 0.1, 0.9), row("steady", 0.4, 0.4), row("broken", 0.0, math.nan)]
     assert comparison.winner(rows).name == "steady"
     assert [line.split()[0] for line in comparison.table(rows).splitlines()] == [
@@ -230,8 +230,8 @@ def test_every_schedule_gets_the_same_updates_and_seeds(capsys):
     """A fixed LR of 0.5 halves the weight at each of 12 updates; all schedules train from seeds 1 and 2."""
     problem = Parabola()
     plan = clr_core.plan_cycles(epochs=12, steps_per_epoch=1)
-    bounds = clr_core.suggest_bounds(problem.range_test())
-    candidates = comparison.schedules(problem, bounds, plan)
+    bounds = clr_core.suggest_bounds(problem.range_test(), plan)
+    candidates = comparison.schedules(problem, bounds)
     assert list(candidates.values()) == [
         clr_core.constant(0.5),
         clr_core.constant(bounds.lr),
@@ -247,7 +247,7 @@ def test_every_schedule_gets_the_same_updates_and_seeds(capsys):
 
 def test_run_refuses_bad_arguments():
     """An unknown framework or no seed at all is refused before anything is trained."""
-    with pytest.raises(ValueError, match="framework must be one of 'torch', 'keras', 'optax', got framework='mxnet'"):
+    with pytest.raises(ValueError, match="framework must be one of .*, got framework='mxnet'"):
         demo.run("mxnet")
     with pytest.raises(TypeError, match="framework must be one of"):
         demo.run(3)
@@ -258,25 +258,25 @@ def test_run_refuses_bad_arguments():
 @pytest.mark.parametrize("framework", ["torch", "keras", "optax"])
 def test_missing_framework_is_named_with_the_command_that_installs_it(framework, monkeypatch):
     """Without the framework the error says what is missing and how to get it."""
+    assert framework in demo.registered()
     for name in [name for name in sys.modules if name.startswith(f"clr_{framework}")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, framework, None)
     with pytest.raises(
         ModuleNotFoundError,
-        match=f"the {framework} demo needs .* not installed: python -m pip install {framework} ",
+        match=f"clr_{framework} needs {framework}, which is not installed: pip install {framework}",
     ) as caught:
         demo.load(framework)
     assert caught.value.name
 
 
 def test_pictures_are_written(tmp_path, spaces):
-    """With matplotlib, the curve and the trainings become two PNG files."""
+    """With matplotlib, the curve and the training runs become two PNG files."""
     frameworks.load("matplotlib")
     from clr_core.demo.pictures import draw
 
-    bounds = clr_core.suggest_bounds(spaces.range_test())
-    plan = clr_core.plan_cycles(total_steps=400, steps_per_epoch=30)
-    rows = comparison.compare(spaces, comparison.schedules(spaces, bounds, plan), 400, [1])
+    bounds = clr_core.suggest_bounds(spaces.range_test(), total_steps=400)
+    rows = comparison.compare(spaces, comparison.schedules(spaces, bounds), 400, [1])
     paths = draw(bounds, rows, 400, spaces.unit, tmp_path)
     assert paths == [str(tmp_path / "clr-demo-curve.png"), str(tmp_path / "clr-demo-training.png")]
     for path in paths:
