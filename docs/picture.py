@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import clr_core
-from clr_core.views import figure as _plot
 from clr_core.demo.spaces import Spaces
+from clr_core.views import figure as _plot
 
 BLUE, ORANGE, GREY = _plot.SMOOTH, _plot.ACCENT, _plot.RAW
 

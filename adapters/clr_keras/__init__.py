@@ -14,6 +14,11 @@ except ModuleNotFoundError as error:
         "clr_keras needs keras, which is not installed: pip install keras", name="keras"
     ) from error
 
+from clr_keras._log_lr import LogLR
+from clr_keras._momentum import cycle_momentum
+from clr_keras._range_test import range_test
+from clr_keras._schedule import ScheduleLR
+from clr_keras._snapshot_ensemble import SnapshotEnsemble
 from clr_keras.compat.addons import (
     CyclicalLearningRate,
     ExponentialCyclicalLearningRate,
@@ -22,11 +27,6 @@ from clr_keras.compat.addons import (
 )
 from clr_keras.compat.cyclic_lr import CyclicLR
 from clr_keras.compat.lr_finder import LRFinder
-from clr_keras._log_lr import LogLR
-from clr_keras._momentum import cycle_momentum
-from clr_keras._range_test import range_test
-from clr_keras._schedule import ScheduleLR
-from clr_keras._snapshot_ensemble import SnapshotEnsemble
 
 __all__ = [
     "CyclicLR",

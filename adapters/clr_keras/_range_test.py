@@ -9,8 +9,7 @@ from typing import Any
 
 import keras
 
-from clr_core import LRCurve, RangeTest
-from clr_core import check
+from clr_core import LRCurve, RangeTest, check
 from clr_keras._batches import Batch, batches
 from clr_keras._describe import current_lr, has_momentum, has_variable_lr, name_of, training_steps, updaters
 from clr_keras._restore import Snapshot, keep_random_state

@@ -12,8 +12,8 @@ import keras
 
 from clr_core import check
 from clr_keras._callback import CountsTrainingSteps
-from clr_keras._schedule import ScheduleLR
 from clr_keras._restore import value_of
+from clr_keras._schedule import ScheduleLR
 
 
 class SnapshotEnsemble(CountsTrainingSteps):

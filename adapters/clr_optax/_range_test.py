@@ -10,8 +10,7 @@ from typing import Any, overload
 import jax
 import numpy as np
 
-from clr_core import LRCurve, RangeTest
-from clr_core import check
+from clr_core import LRCurve, RangeTest, check
 from clr_optax._batches import number_of_batches, one_by_one, stack
 from clr_optax._describe import sweep
 from clr_optax._run import loop, scan_of, seeds_scan_of

@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from clr_core import Schedule
-from clr_core import check
+from clr_core import Schedule, check
 
 Group = dict[str, Any]
 

@@ -1,21 +1,29 @@
-"""Choose the constants of the rule in clr_core/bounds/rule.py, on the development tasks alone.
+"""Fit the constants of the rule, clr_core/bounds/constants.py, to the development tasks.
 
-    python benchmarks/suggestion/fit.py [--limit] [--quick]
+    python benchmarks/suggestion/fit.py [--write VERSION] [--check] [--limit] [--quick]
 
 Minimises, by gradient descent, the mean regret over all curves and schedules at both budgets, with some weight on the
-share above 0.2 and on the share that is not within 10 % of the best loss. Prints the constants of the best of several
-starts, and what the same fit loses on tasks that are left out, a fifth of them in turn. The confidence is then fitted
-to what those left-out suggestions lost. Held-out tasks are read with --limit only, which tells what a rule of this
-form could reach at most there. A quarter of an hour on one core. Needs jax, optax and scikit-learn.
+share above 0.2 and on the share that is not within 10 % of the best loss. Takes the best of several random starts, and
+prints what the same fit loses on tasks that are left out, a fifth of them in turn; the confidence is then fitted to what
+those left-out suggestions lose. --write puts the constants into the module, with their provenance; run golden.py after it,
+then score.py once, whose calibration and mean regret go into the file with its own --write. --check says
+whether the module still follows from the recordings: that they are the ones it was fitted to, that nobody has edited its
+numbers, and that they lose on the recordings what they lost when they were written; in a minute. Held-out tasks are read with
+--limit only: what a rule of this form could reach at most there. A quarter of an hour on one core. Needs jax, optax
+and scikit-learn.
 """
 
 from __future__ import annotations
 
 import argparse
+import platform
+import sys
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from itertools import islice
 from typing import Any, NamedTuple
 
+import constants_file
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,10 +32,11 @@ from recorded import APART, BUDGETS, CLOSE, DEVELOPMENT, DRAWN, HELD_OUT, LENGTH
 from score import stopped
 from sklearn.linear_model import LogisticRegression
 
-from clr_core.bounds.confidence import evidence
+from clr_core.bounds.confidence import confidence_features
+from clr_core.bounds.features import FAMILIES, TYPICAL_EPOCHS, TYPICAL_STEPS, families_of, landmark_features
 from clr_core.bounds.landmarks import Landmarks
-from clr_core.bounds.rule import FAMILIES, TYPICAL_EPOCHS, Budget, families_of, inputs
 from clr_core.bounds.suggest import reading_of
+from clr_core.schedules.plan import exact_plan
 
 OTHER_SHARE, QUARTER_SHARE = 0.15, 0.5
 """Weights of linear ramps and the longest tests, of which one seed stands for all, and of the short budget. Where a
@@ -45,10 +54,10 @@ FADED = 0.2
 """Units smaller than that, in decades, are dropped."""
 
 DRAWN_WEIGHT = 3.0
-"""Of the tasks that dice drew, beside those that somebody chose."""
+"""Of the randomly sampled tasks, beside those that somebody chose."""
 
-TOLD, EPOCHS = 0.7, -2
-"""The weight of trainings of which the epochs are known, and where these are among the inputs."""
+KNOWN_EPOCHS, EPOCHS = 0.7, -2
+"""The weight of training runs whose epochs are given, and where these are among the features."""
 
 PARTS = 5
 """Each in turn is left out."""
@@ -64,14 +73,14 @@ QUICK_PAIRS = 21
 
 
 class Curves(NamedTuple):
-    """Every curve of a set of tasks on which a suggestion can be made, and how trainings beside it ended.
+    """Every curve of a set of tasks that allows a suggestion, and how the training runs of its task ended.
 
     Attributes:
         folder: Of the task's recording.
         task: Name of the task.
         row: Kind of ramp and length, "exponential 100".
-        evidence: What the confidence is read from, (curves, numbers).
-        x: Inputs, (curves, budgets, inputs), log10.
+        confidence: The features of the confidence, (curves, features).
+        x: Features, (curves, budgets, features), log10.
         family: Of the optimizer, (curves, families), 0 or 1.
         rise: log10 of the LR at which the loss rises.
         last: log10 of the last LR.
@@ -84,7 +93,7 @@ class Curves(NamedTuple):
     folder: Any
     task: Any
     row: Any
-    evidence: Any
+    confidence: Any
     x: Any
     family: Any
     rise: Any
@@ -107,8 +116,8 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
     rows: list[tuple[Any, ...]] = []
     for folder, pair in some(folders, quick):
         truths = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
-        told = [Budget(pair.total_steps(budget), pair.steps_per_epoch) for budget in BUDGETS]
-        budgets = np.log10([(budget.epochs, budget.total_steps) for budget in told])
+        plans = [exact_plan(pair.total_steps(budget), pair.steps_per_epoch) for budget in BUDGETS]
+        budgets = np.log10([(plan.total_steps / pair.steps_per_epoch, plan.total_steps) for plan in plans])
         # As many peaks for every pair, whether it has a lower grid or not.
         peaks = truths[0][0].lrs[-1] * APART ** np.arange(1.0 - PEAKS, 1.0)
         losses = [[[truth.loss(lr) for lr in peaks] for truth in of_schedule] for of_schedule in truths]
@@ -125,8 +134,8 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                         folder,
                         pair.task,
                         f"{mode} {length}",
-                        evidence(marks, families, told[0]),
-                        [[*inputs(marks), *budget] for budget in budgets],
+                        confidence_features(marks, families, plans[0]),
+                        [[*landmark_features(marks), *budget] for budget in budgets],
                         [float(family in families) for family in FAMILIES],
                         np.log10(marks.rise_lr),
                         np.log10(marks.last_lr),
@@ -187,10 +196,10 @@ def log_lr(curves: Curves, x: Any, constants: Any) -> Any:
     return jnp.minimum(suggested, curves.last[:, None, None])
 
 
-def fit(curves: Curves, x: Any, untold: Any, chosen: Any, steps: int, starts: int) -> tuple[Any, Any, Any]:
+def fit(curves: Curves, x: Any, unknown: Any, chosen: Any, steps: int, starts: int) -> tuple[Any, Any, Any]:
     """For each row of ``chosen`` (which curves), the constants that lose least on them, and what they suggest.
 
-    That is from the inputs ``x``, and from ``untold``, where the epochs are not known.
+    That is from the inputs ``x``, and from ``unknown``, where the epochs are not known.
     """
     optimizer = optax.adam(optax.cosine_decay_schedule(0.03, steps))
     width = x.shape[-1]
@@ -201,7 +210,7 @@ def fit(curves: Curves, x: Any, untold: Any, chosen: Any, steps: int, starts: in
 
         def loss(free: Any) -> Any:
             total = DECAY * sum((free[name] ** 2).sum() for name in ("weights", "biases", "slopes", "sizes"))
-            for weight, known in ((TOLD, x), (1 - TOLD, untold)):
+            for weight, known in ((KNOWN_EPOCHS, x), (1 - KNOWN_EPOCHS, unknown)):
                 suggested = log_lr(curves, known, falling(free))
                 lost = regret(curves, suggested)
                 above = jax.nn.sigmoid((lost - 0.2) / ABOVE_WIDTH)
@@ -230,64 +239,121 @@ def fit(curves: Curves, x: Any, untold: Any, chosen: Any, steps: int, starts: in
     def best(mask: Any) -> Any:
         found, losses = jax.lax.map(lambda key: one(mask, key), jax.random.split(jax.random.key(0), starts))
         constants = jax.tree.map(lambda leaf: leaf[losses.argmin()], found)
-        return constants, log_lr(curves, x, constants), log_lr(curves, untold, constants)
+        return constants, log_lr(curves, x, constants), log_lr(curves, unknown, constants)
 
     return jax.jit(lambda masks: jax.lax.map(best, masks))(jnp.asarray(chosen, jnp.float32))
 
 
-def print_constants(constants: Any, inputs_read: Any, mean: Any, spread: Any) -> None:
-    """As they stand in rule.py: for inputs that are not standardised, without the units that the descent let fade."""
-    live = np.abs(constants["sizes"]) > FADED
-    weights = constants["weights"][:, live] / spread[:, None]
-    slopes, sizes = constants["slopes"] / spread, constants["sizes"][live]
-    biases = constants["biases"][:, live] - mean @ weights
-    offsets = constants["offsets"] - mean @ slopes
+def as_constants(fitted: Any, x: Any, mean: Any, spread: Any) -> dict[str, Any]:
+    """Named as in clr_core: for features that are not standardised, without the units that the descent let fade."""
+    live = np.abs(fitted["sizes"]) > FADED
+    weights = fitted["weights"][:, live] / spread[:, None]
+    skip = fitted["slopes"] / spread
+    biases = fitted["biases"][:, live] - mean @ weights
+    offsets = fitted["offsets"] - mean @ skip
+    rounded, by_name = constants_file.rounded, constants_file.by_name
+    return {
+        "LOWEST": rounded(x[..., :-1].min((0, 1))),
+        "HIGHEST": rounded(x[..., :-1].max((0, 1))),
+        "TYPICAL": (*rounded(mean[:-1]), round(float(np.log10(TYPICAL_STEPS)), 3)),
+        "SKIP_WEIGHTS": rounded(skip),
+        "OUTPUT_WEIGHTS": rounded(fitted["sizes"][live]),
+        "HIDDEN_WEIGHTS": rounded(weights.T),
+        "FAMILY_BIASES": by_name(FAMILIES, biases),
+        "KIND_BIASES": by_name(SCHEDULES, fitted["leanings"][:, live]),
+        "OUTPUT_BIASES": {
+            name: dict(zip(SCHEDULES, np.round(values, 2).tolist(), strict=True))
+            for name, values in zip(FAMILIES, offsets, strict=True)
+        },
+    }
 
-    def row(values: Any) -> str:
-        return f"({', '.join(f'{value:.3g}' for value in (np.round(values, 3) + 0.0).tolist())})"
 
-    print(f"LOWEST = {row(inputs_read.min((0, 1)))}\nHIGHEST = {row(inputs_read.max((0, 1)))}")
-    print(f"USUAL = {row(mean[:-1])}")
-    print(f"SLOPES = {row(slopes)}\nSIZES = {row(sizes)}\nWEIGHTS = (")
-    print("".join(f"    {row(unit)},\n" for unit in weights.T) + ")\nBIASES = {")
-    print("".join(f'    "{name}": {row(values)},\n' for name, values in zip(FAMILIES, biases, strict=True)) + "}")
-    print("LEANINGS = {")
-    leanings = constants["leanings"][:, live]
-    print("".join(f'    "{name}": {row(values)},\n' for name, values in zip(SCHEDULES, leanings, strict=True)) + "}")
-    print("OFFSETS = {")
-    for name, values in zip(FAMILIES, offsets, strict=True):
-        print(f'    "{name}": {dict(zip(SCHEDULES, np.round(values, 2).tolist(), strict=True))},')
-    print("}")
+def in_use(curves: Curves, constants: dict[str, Any]) -> Any:
+    """What the constants suggest, log10, (curves, schedules, budgets), with features held within their ranges."""
+    names = ("HIDDEN_WEIGHTS", "FAMILY_BIASES", "KIND_BIASES", "SKIP_WEIGHTS", "OUTPUT_WEIGHTS")
+    weights, biases, leanings, slopes, sizes = (
+        np.array(list(value.values()) if isinstance(value := constants[name], dict) else value) for name in names
+    )
+    offsets = np.array([list(row.values()) for row in constants["OUTPUT_BIASES"].values()])
+    parts = {"weights": weights.T, "biases": biases, "leanings": leanings, "slopes": slopes, "sizes": sizes}
+    x = np.clip(curves.x, (*constants["LOWEST"], -np.inf), (*constants["HIGHEST"], np.inf))
+    return log_lr(curves, x, parts | {"offsets": offsets})
+
+
+def as_fitted(curves: Curves, constants: dict[str, Any]) -> dict[str, float]:
+    """The mean regret of the constants on each kind of curve they were fitted to, at the full budget."""
+    lost = np.asarray(regret(curves, in_use(curves, constants)))[..., 0].mean(1)
+    names = [f"{folder}, {row}" for folder, row in zip(curves.folder, curves.row, strict=True)]
+    return {name: round(float(lost[np.array(names) == name].mean()), 4) for name in dict.fromkeys(names)}
+
+
+def check(quick: bool) -> list[str]:
+    """What speaks against the constants in use following from the recordings."""
+    constants = constants_file.in_file()
+    provenance, wrong = constants["PROVENANCE"], []
+    if constants_file.recordings_checksum() != provenance["recordings_sha256"]:
+        wrong.append("the recordings are not those that the constants were fitted to")
+    if constants_file.numbers_checksum(constants) != provenance["numbers_sha256"]:
+        wrong.append("the numbers in the file are not those that were written")
+    now = as_fitted(read(DEVELOPMENT, quick), constants)
+    for name, lost in {} if quick else provenance["as_fitted"].items():
+        if abs(now.get(name, np.inf) - lost) > 0.0005:
+            wrong.append(f"{name}: mean regret {now.get(name)}, written as {lost}")
+    return wrong
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="three tasks, few steps")
-    parser.add_argument("--limit", action="store_true", help="fit the held-out tasks themselves: a limit, not for use")
+    parser.add_argument("--quick", action="store_true", help="three tasks, few steps, nothing written")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--write", metavar="VERSION", help="write clr_core/bounds/constants.py with this version")
+    what.add_argument("--check", action="store_true", help="whether the constants in use follow from the recordings")
+    what.add_argument("--limit", action="store_true", help="fit the held-out tasks themselves: a limit, not for use")
     arguments = parser.parse_args()
+    if arguments.check:
+        wrong = check(arguments.quick)
+        print("\n".join(wrong) or "the constants follow from the recordings")
+        sys.exit(bool(wrong))
     curves = read([HELD_OUT] if arguments.limit else DEVELOPMENT, arguments.quick)
     mean, spread = curves.x.mean((0, 1)), curves.x.std((0, 1))
     x = (curves.x - mean) / spread
-    untold = x.copy()
-    untold[..., EPOCHS] = (np.log10(TYPICAL_EPOCHS) - mean[EPOCHS]) / spread[EPOCHS]
+    unknown = x.copy()
+    unknown[..., EPOCHS] = (np.log10(TYPICAL_EPOCHS) - mean[EPOCHS]) / spread[EPOCHS]
     steps = 20 if arguments.quick else 400
     everything = np.ones((1, len(x)))
-    constants, suggested, _ = fit(curves, x, untold, everything, steps, STARTS)
-    print_constants(jax.tree.map(lambda leaf: np.asarray(leaf[0]), constants), curves.x[..., :-1], mean, spread)
+    fitted, suggested, _ = fit(curves, x, unknown, everything, steps, STARTS)
+    constants = as_constants(jax.tree.map(lambda leaf: np.asarray(leaf[0]), fitted), curves.x, mean, spread)
     print_figures("on these very tasks", curves, suggested[0])
     if arguments.limit:
         return
     tasks, task = np.unique(curves.task, return_inverse=True)
     part = (np.random.default_rng(0).permutation(len(tasks)) % PARTS)[task]
-    both = fit(curves, x, untold, [part != number for number in range(PARTS)], steps, 2)[1:]
+    both = fit(curves, x, unknown, [part != number for number in range(PARTS)], steps, 2)[1:]
     left_out, blind = (suggested[part, np.arange(len(part))] for suggested in both)
     print_figures("with the task left out", curves, left_out)
-    print_figures("and the epochs not told", curves, blind)
+    print_figures("and the epochs not given", curves, blind)
     print_trend(arguments.quick)
     lost = np.asarray(regret(curves, left_out))[..., 0]
     for number, name in enumerate(tasks):
         print(f"{name:46} left out: mean regret {lost[task == number].mean():.3f}")
-    print_confidence(curves, lost)
+    constants |= fit_confidence(curves, lost)
+    if arguments.write and not arguments.quick:
+        write(arguments.write, curves, constants)
+
+
+def write(version_of_rule: str, curves: Curves, constants: dict[str, Any]) -> None:
+    """Write the module; what only score.py can say of the constants stays as it is until it has."""
+    before = constants_file.in_file()
+    constants = before | constants | {"VERSION": version_of_rule}
+    constants["PROVENANCE"] = before["PROVENANCE"] | {
+        "tasks": len(np.unique(curves.task)),
+        "recordings_sha256": constants_file.recordings_checksum(),
+        "seed": 0,
+        "starts": STARTS,
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in ("jax", "optax", "numpy")},
+        "as_fitted": as_fitted(curves, constants),
+    }
+    constants_file.write(constants)
 
 
 def print_figures(title: str, curves: Curves, suggested: Any) -> None:
@@ -301,7 +367,7 @@ def print_figures(title: str, curves: Curves, suggested: Any) -> None:
 
 
 def print_trend(quick: bool) -> None:
-    """TREND of rule.py: the power of the budget by which the best LR moves from the quarter to the full one."""
+    """TREND of the constants: the power of the budget by which the best LR moves from the quarter to the full one."""
     powers = [
         np.log(pair.truth(schedule).best_lr / pair.truth(schedule, "quarter").best_lr) / np.log(4)
         for _, pair in some(DEVELOPMENT, quick)
@@ -310,30 +376,32 @@ def print_trend(quick: bool) -> None:
     print(f"best LR: budget to the power of {np.mean(powers):.2f} in the mean, {np.median(powers):.2f} in the median")
 
 
-def print_confidence(curves: Curves, left_out: Any) -> None:
-    """The regression of confidence.py, and how often what it is sure of came true, fitted on other tasks."""
+def fit_confidence(curves: Curves, left_out: Any) -> dict[str, Any]:
+    """The regression of the confidence; prints how often what it is sure of came true, fitted on other tasks."""
     good = left_out < 0.05
     times = good.shape[1]
 
     def fitted(chosen: Any) -> Any:
         model = LogisticRegression(max_iter=1000)
         weights = np.repeat(curves.share[chosen], times)
-        return model.fit(np.repeat(curves.evidence[chosen], times, 0), good[chosen].ravel(), sample_weight=weights)
+        return model.fit(np.repeat(curves.confidence[chosen], times, 0), good[chosen].ravel(), sample_weight=weights)
 
     model = fitted(np.ones(len(good), bool))
-    print("confidence:", np.round([*model.coef_[0], model.intercept_[0]], 2))
     group = np.unique(curves.task, return_inverse=True)[1] % 9
     sure = np.zeros(len(good))
     for number in sorted(set(group)):
         inside = group == number
-        sure[inside] = fitted(~inside).predict_proba(curves.evidence[inside])[:, 1] if (~inside).any() else 0.5
+        sure[inside] = fitted(~inside).predict_proba(curves.confidence[inside])[:, 1] if (~inside).any() else 0.5
     inside = np.char.startswith(curves.row, "exponential")
     for low, high in ((0.0, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 0.85), (0.85, 0.9), (0.9, 1.0)):
         of_bin = inside & (sure > low) & (sure <= high)
         if of_bin.any():
-            print(
-                f"{low:.2f} to {high:.2f}: {of_bin.sum() / inside.sum():.2f} of the curves, {good[of_bin].mean():.2f}"
-            )
+            share, right = of_bin.sum() / inside.sum(), good[of_bin].mean()
+            print(f"P(good) {low:.2f} to {high:.2f}: {share:.2f} of the curves, {right:.2f} of them good")
+    return {
+        "CONFIDENCE_WEIGHTS": tuple(np.round(model.coef_[0], 2).tolist()),
+        "CONFIDENCE_BIAS": round(float(model.intercept_[0]), 2),
+    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How good are the suggestions, ours and those of other libraries, on trainings that were run to the end?
 
-    python benchmarks/suggestion/score.py [FOLDER ...] [--detail] [--quick]
+    python benchmarks/suggestion/score.py [FOLDER ...] [--detail] [--quick] [--write]
 
 Reads data/ (see generate.py), takes every rule's suggestion from every range test, and looks up how a full
 training at that LR ended. Regret is ``(L(lr) - L*) / (L0 - L*)``: the share of the possible gain in validation
@@ -13,20 +13,21 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import constants_file
 import numpy as np
 import peers
 from recorded import CHOSEN, CLOSE, DEVELOPMENT, HELD_OUT, LENGTHS, MODES, SCHEDULES, VALIDATED, Pair, pairs
 
 import clr_core
-from clr_core.bounds.landmarks import Landmarks
-from clr_core.bounds.rule import Budget
-from clr_core.bounds.suggest import bounds_of, most_of, reading_of
+from clr_core.bounds.suggest import bounds_of, reading_of
+from clr_core.schedules.plan import exact_plan
 
-OURS, OURS_OF_SEEDS, OURS_UNTOLD = "clr", "clr, 3 seeds", "clr, epochs not told"
+OURS, OURS_OF_SEEDS, OURS_WITHOUT_EPOCHS = "clr", "clr, 3 seeds", "clr, epochs not given"
 RESULTS = Path(__file__).parent / "results.csv"
 
 
@@ -40,12 +41,12 @@ def stopped(curve: clr_core.LRCurve, mode: str) -> clr_core.LRCurve:
     return test.curve
 
 
-def majority(readings: Sequence[Landmarks | clr_core.Undetermined]) -> list[Landmarks]:
-    """What several curves together say; nothing where most are refused."""
+def suggested(*arguments: Any, **keywords: Any) -> clr_core.Bounds | None:
+    """What the rule says, or nothing where it refuses."""
     try:
-        return most_of(readings)
+        return bounds_of(*arguments, **keywords)
     except clr_core.Undetermined:
-        return []
+        return None
 
 
 def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]]:
@@ -56,17 +57,17 @@ def score(chosen: Iterable[Pair], budgets: Sequence[str]) -> list[dict[str, Any]
             theirs = [{name: rule(c.lrs, c.losses) for name, rule in peers.RULES.items()} for c in curves]
             ours = [stopped(curve, mode) for curve in curves]
             readings = [reading_of(curve) for curve in ours]
-            known = majority(readings)
             for schedule in SCHEDULES:
                 for budget in budgets:
                     truth = pair.truth(schedule, budget)
-                    told = Budget(pair.total_steps(budget), pair.steps_per_epoch)
-                    suggest = partial(bounds_of, schedule=schedule, budget=told)
-                    together = suggest(ours, known) if known else None
+                    plan = exact_plan(pair.total_steps(budget), pair.steps_per_epoch)
+                    suggest = partial(suggested, kind=schedule, plan=plan)
+                    together = suggest(ours, readings)
                     for seed, (curve, marks) in enumerate(zip(ours, readings, strict=True)):
-                        found = suggest([curve], [marks]) if isinstance(marks, Landmarks) else None
-                        untold = found and suggest([curve], [marks], budget=told._replace(steps_per_epoch=None))
-                        answers = {OURS: found, OURS_OF_SEEDS: together, OURS_UNTOLD: untold, **theirs[seed]}
+                        found = suggest([curve], [marks])
+                        blind = suggest([curve], [marks], plan=replace(plan, steps_per_epoch=None))
+                        ours_too = {OURS: found, OURS_OF_SEEDS: together, OURS_WITHOUT_EPOCHS: blind}
+                        answers = ours_too | theirs[seed]
                         for rule, answer in answers.items():
                             lr = answer if rule in peers.RULES else getattr(answer, "max_lr", None)
                             rows.append(
@@ -169,17 +170,42 @@ def print_spread(table: Table) -> None:
             print(f"{schedule + ', ' + str(length):22} " + "   ".join(cells))
 
 
-def print_confidence(table: Table) -> None:
-    """How often suggestions of each confidence have a regret below 0.05."""
+def calibration(table: Table) -> list[tuple[float, float, float, float, float]]:
+    """Of each range of confidence: its ends, the share of the curves, how many have a regret below 0.05, and the mean."""
     chosen = table.select(rule=OURS, budget="full", mode="exponential")
     confidence = table.columns["confidence"][chosen].astype(float)
     regret = table.columns["regret"][chosen].astype(float)
-    print("\nconfidence     share of the curves   regret below 0.05   mean regret")
+    rows = []
     for low, high in ((0.0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 1.0)):
         inside = (confidence > low) & (confidence <= high)
         if inside.any():
-            good, mean = (regret[inside] < 0.05).mean(), regret[inside].mean()
-            print(f"{low:.1f} to {high:.1f} {inside.mean():21.2f} {good:19.2f} {mean:13.3f}")
+            rows.append((low, high, inside.mean(), (regret[inside] < 0.05).mean(), regret[inside].mean()))
+    return rows
+
+
+def print_confidence(table: Table) -> None:
+    """How often suggestions of each confidence have a regret below 0.05."""
+    print("\nconfidence     share of the curves   regret below 0.05   mean regret")
+    for low, high, share, good, mean in calibration(table):
+        print(f"{low:.1f} to {high:.1f} {share:21.2f} {good:19.2f} {mean:13.3f}")
+
+
+def write_scores(table: Table, tasks: int) -> None:
+    """What only held-out tasks can say of the constants, into their file: the calibration and the mean regret."""
+    constants = constants_file.in_file()
+    rows = [
+        (f"{schedule} {length}", {"schedule": schedule, "length": length})
+        for length in LENGTHS[:2]
+        for schedule in SCHEDULES
+    ]
+    mean = {
+        name: round(table.figures(table.select(rule=OURS, mode="exponential", budget="full", **wanted))["mean"], 4)
+        for name, wanted in rows
+    }
+    table_of = tuple((low, round(float(good), 2)) for low, _, _, good, _ in reversed(calibration(table)))
+    scores = {"held_out_tasks": tasks, "held_out_mean_regret": mean}
+    provenance = constants["PROVENANCE"] | scores
+    constants_file.write(constants | {"CALIBRATION": table_of, "PROVENANCE": provenance})
 
 
 def print_validated(chosen: Iterable[Pair]) -> None:
@@ -188,16 +214,15 @@ def print_validated(chosen: Iterable[Pair]) -> None:
     found: dict[tuple[int, str], list[Any]] = {}
     for pair in chosen:
         truths = {schedule: pair.truth(schedule) for schedule in SCHEDULES}
-        budget = Budget(pair.total_steps(), pair.steps_per_epoch)
+        plan = exact_plan(pair.total_steps(), pair.steps_per_epoch)
         for mode, length in VALIDATED:
             for both in zip(pair.curves[mode, length], pair.validation_curves[mode, length], strict=True):
                 curves = [stopped(curve, mode) for curve in both]
-                try:
-                    readings = [most_of([reading_of(curve)]) for curve in curves]
-                except clr_core.Undetermined:
+                readings = [reading_of(curve) for curve in curves]
+                if any(isinstance(reading, clr_core.Undetermined) for reading in readings):
                     continue
                 for schedule, truth in truths.items():
-                    lrs = [bounds_of([c], r, schedule, budget).max_lr for c, r in zip(curves, readings, strict=True)]
+                    lrs = [bounds_of([c], [r], schedule, plan).max_lr for c, r in zip(curves, readings, strict=True)]
                     outcomes = [(truth.regret(lr), truth.is_close(lr)) for lr in lrs]
                     found.setdefault((length, schedule), []).append(outcomes)
     for (length, schedule), every in sorted(found.items()):
@@ -252,6 +277,9 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", metavar="FOLDER", default=[HELD_OUT], help=help_text)
     parser.add_argument("--detail", action="store_true", help="every rule, every length and ramp, every task")
     parser.add_argument("--quick", action="store_true", help="the first eight task-optimizer pairs only")
+    parser.add_argument(
+        "--write", action="store_true", help="put the held-out scores into clr_core/bounds/constants.py"
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.folders) - set(folders)
     if unknown:
@@ -283,6 +311,8 @@ def main() -> None:
         print_bases(chosen)
     if arguments.folders == [HELD_OUT] and not arguments.quick:
         write(table)
+        if arguments.write:
+            write_scores(table, len({pair.task for pair in chosen}))
 
 
 def write(table: Table) -> None:

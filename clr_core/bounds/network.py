@@ -29,7 +29,7 @@ from clr_core.bounds.constants import (
     TREND,
     TYPICAL,
 )
-from clr_core.bounds.features import FAMILIES, TYPICAL_STEPS, features_of
+from clr_core.bounds.features import FAMILIES, features_of
 from clr_core.bounds.landmarks import Landmarks
 from clr_core.schedules.plan import CyclePlan
 

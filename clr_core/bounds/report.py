@@ -119,7 +119,9 @@ def source(curves: Sequence[LRCurve], marks: Landmarks) -> str:
 
 def next_steps(kind: str, lr: float, plan: CyclePlan) -> Iterator[str]:
     """What to do with the bounds."""
-    other = "half and twice that LR" if kind == "constant" else f"a constant LR of {lr:.3g} and with linear decay to zero"
+    other = (
+        "half and twice that LR" if kind == "constant" else f"a constant LR of {lr:.3g} and with linear decay to zero"
+    )
     yield f"Train {plan.total_steps:,} updates. Compare with {other}, and keep the one with the best validation loss."
     if plan.steps_per_epoch is None:
         yield (

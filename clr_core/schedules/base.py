@@ -7,8 +7,8 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any, TypeVar, dataclass_transform, overload
 
-from clr_core.schedules import xp as python
 from clr_core import check
+from clr_core.schedules import xp as python
 
 _KINDS: dict[str, type[Schedule]] = {}
 _SCALE_FNS: dict[str, Callable[[Any], Any]] = {}

@@ -199,7 +199,9 @@ def test_max_lr_is_the_rule_of_the_docstring(
     straight = sum(slope * value for slope, value in zip(constants.SKIP_WEIGHTS, x, strict=True))
 
     def expected(kind: str) -> float:
-        units = zip(constants.OUTPUT_WEIGHTS, constants.FAMILY_BIASES[family], constants.KIND_BIASES[kind], leaning, strict=True)
+        units = zip(
+            constants.OUTPUT_WEIGHTS, constants.FAMILY_BIASES[family], constants.KIND_BIASES[kind], leaning, strict=True
+        )
         bends = sum(size * math.tanh(sum(leanings)) for size, *leanings in units)
         ratio = 10 ** (constants.OUTPUT_BIASES[family][kind] + straight + bends)
         return marks.rise_lr * ratio * max(1.0, min(budget, 10_000) / 1920) ** -0.4

@@ -98,7 +98,15 @@ def test_the_report_is_in_the_order_of_what_a_person_needs() -> None:
     text = str(suggest_bounds(EVERY["no rise"]))
     places = [
         text.index(each)
-        for each in ("base_lr = ", "bounds.schedule()", "Confidence", "Warnings", "####", "What the curve shows", "Next")
+        for each in (
+            "base_lr = ",
+            "bounds.schedule()",
+            "Confidence",
+            "Warnings",
+            "####",
+            "What the curve shows",
+            "Next",
+        )
     ]
     assert places == sorted(places)
 

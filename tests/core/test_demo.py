@@ -15,11 +15,11 @@ import pytest
 
 import clr_core
 from clr_core import demo
-from clr_core.views.progress import progress
 from clr_core.demo import comparison, help_texts
 from clr_core.demo.network import Network
 from clr_core.demo.problem import Training
 from clr_core.demo.spaces import Spaces
+from clr_core.views.progress import progress
 
 
 @pytest.fixture(scope="module")

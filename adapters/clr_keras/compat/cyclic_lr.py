@@ -7,9 +7,9 @@ from typing import Any
 
 import clr_core
 from clr_core import check
-from clr_keras.compat.addons import whole_step_size
 from clr_keras._callback import Callback
 from clr_keras._describe import check_lr_can_be_set
+from clr_keras.compat.addons import whole_step_size
 
 _MODES = ("triangular", "triangular2", "exp_range")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clr_core import LRCurve, RangeTest
-from clr_core import check
+from clr_core import LRCurve, RangeTest, check
 from clr_keras._callback import Callback
 from clr_keras._describe import check_lr_can_be_set, has_momentum, name_of
 from clr_keras._restore import Snapshot
