@@ -123,3 +123,7 @@ def _one_sided_sums(
         y0 = fade * y0 + y
         sums.append((w0, w1, w2, y0, y1))
     return sums
+
+
+def looks_smoothed(losses: Sequence[float]) -> bool:
+    return False
