@@ -19,8 +19,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "suggest",
         help="bounds from a recorded range test",
-        description="Read a range test from a .csv or .json file (this library's, or a training log with the LR and the "
-        "loss of Lightning, Keras, Hugging Face, Weights & Biases, pandas, ...) and suggest bounds with the evidence.",
+        description="Read a range test from a .csv or .json file (of this library, or a log of Lightning, Keras, "
+        "Hugging Face, Weights & Biases, pandas, ... with the LR and the loss) and suggest bounds with the evidence.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="one range test, or several with different seeds")
     parser.add_argument(
@@ -29,12 +29,8 @@ def add_parser(commands: Any) -> None:
         default="cyclic",
         help="what the bounds are for (%(default)s)",
     )
-    parser.add_argument(
-        "--total-steps", type=int, metavar="N", help="updates in the training run (default: 500)"
-    )
-    parser.add_argument(
-        "--steps-per-epoch", type=float, metavar="N", help="how many of them make one epoch"
-    )
+    parser.add_argument("--total-steps", type=int, metavar="N", help="updates in the training run (default: 500)")
+    parser.add_argument("--steps-per-epoch", type=float, metavar="N", help="how many of them make one epoch")
     parser.add_argument("--optimizer", metavar="NAME", help="SGD, AdamW, ...: if it is not in the file")
     parser.add_argument(
         "--momentum",

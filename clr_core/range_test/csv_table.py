@@ -65,7 +65,8 @@ def _rows(lines: Sequence[str], start: int, delimiter: str) -> Iterator[tuple[in
 
     def rows_only() -> Iterator[str]:
         nonlocal number, between_rows
-        for number, line in enumerate(lines[start:], start + 1):
+        for line in lines[start:]:
+            number += 1
             if not (between_rows and line.lstrip().startswith("#")):
                 between_rows = False
                 yield line

@@ -75,7 +75,7 @@ def read_json(path: str | PathLike[str]) -> dict[str, Any]:
         if isinstance(content, list):
             return curve_fields(*_records(content))
         if isinstance(content, dict):
-            return curve_fields(*_columns(content)) | {name: content[name] for name in LABELS if _is_scalar(content, name)}
+            return curve_fields(*_columns(content)) | _labels(content)
         raise ValueError(f"it holds {content!r}")
     except RecursionError:
         raise ValueError(f"{path}: not a curve: nested too deeply") from None
@@ -98,8 +98,10 @@ def _text(path: str | PathLike[str]) -> str:
     raise csv.Error("it is binary")
 
 
-def _is_scalar(content: Mapping[str, Any], name: str) -> bool:
-    return content.get(name) is not None and not isinstance(content[name], (list, dict))
+def _labels(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The labels that are given once; ``LRCurve`` checks them."""
+    given = {name: content[name] for name in LABELS if name in content}
+    return {name: value for name, value in given.items() if value is not None and not isinstance(value, (list, dict))}
 
 
 def _records(entries: Sequence[Any]) -> tuple[list[str], list[Row]]:
@@ -126,6 +128,5 @@ def _columns(content: Mapping[str, Any]) -> tuple[list[str], list[Row]]:
     counts = {name: len(columns[name]) for name in header}
     if len(set(counts.values())) > 1:
         raise ValueError("there must be as many of each, got " + ", ".join(f"{n} {name}" for name, n in counts.items()))
-    return header, [
-        Row(f"entry {number}", cells) for number, cells in enumerate(zip(*(columns[name] for name in header)), 1)
-    ]
+    cells = zip(*(columns[name] for name in header), strict=True)
+    return header, [Row(f"entry {number}", row) for number, row in enumerate(cells, 1)]

@@ -15,9 +15,10 @@ GRACE = 10
 
 
 class _State(NamedTuple):
-    """What the average remembers after ``count`` losses."""
+    """What is known after so many updates."""
 
-    count: int
+    updates: int
+    height: float
     total: float
     weight: float
     log_lr: float
@@ -33,36 +34,42 @@ class RunningLoss:
     """
 
     def __init__(self) -> None:
-        self._state = _State(0, 0.0, 0.0, 0.0, math.nan, math.nan, math.nan)
+        self._state = _State(0, 0.0, 0.0, 0.0, 0.0, math.nan, math.nan, math.nan)
         # Absolute differences of one loss and the next, in order of size.
         self._differences: list[float] = []
 
     @property
-    def count(self) -> int:
-        """How many losses it has seen."""
-        return self._state.count
+    def updates(self) -> int:
+        """How many losses it was given."""
+        return self._state.updates
+
+    @property
+    def height(self) -> float:
+        """What ``climb`` returned last."""
+        return self._state.height
 
     def climb(self, lr: float, loss: float, noisy: float) -> float:
         """How far the average is above its best, in units of its fall, its size or the noise.
 
-        ``noisy`` is the loss as it was recorded, from which the noise is estimated, also where ``loss`` is without spikes.
+        ``noisy`` is the loss as it was recorded, from which the noise is estimated; ``loss`` may be without spikes.
         """
         before = self._state
         log_lr = math.log10(lr)
-        kept = math.exp((before.log_lr - log_lr) / MEMORY) if before.count else 0.0
+        kept = math.exp((before.log_lr - log_lr) / MEMORY) if before.updates else 0.0
         total = before.total * kept + loss
         weight = before.weight * kept + 1.0
         average = total / weight
-        first, best, previous = before[4:] if before.count else (average, average, noisy)
+        first, best, previous = before[5:] if before.updates else (average, average, noisy)
         best = min(best, average)
-        if len(self._differences) == before.count:
+        if len(self._differences) == before.updates:
             insort(self._differences, abs(noisy - previous))
-        self._state = _State(before.count + 1, total, weight, log_lr, first, best, noisy)
-        if before.count < GRACE:
-            return 0.0
-        noise = self._differences[len(self._differences) // 2]
-        scale = max(first - best, abs(best), 8 * noise)
-        return (average - best) / scale if scale else 0.0
+        height = 0.0
+        if before.updates >= GRACE:
+            noise = self._differences[len(self._differences) // 2]
+            scale = max(first - best, abs(best), 8 * noise)
+            height = (average - best) / scale if scale else 0.0
+        self._state = _State(before.updates + 1, height, total, weight, log_lr, first, best, noisy)
+        return height
 
 
 def points_until_divergence(lrs: Sequence[float], losses: Sequence[float], noisy: Sequence[float]) -> int:

@@ -1,7 +1,7 @@
 """Which column of a training log holds what, by the names that trainers and loggers give them.
 
-A name is read as a set of words: ``train/loss_step`` is train, loss, step. It has a role if it has one of the role's own
-words and otherwise only words that may stand beside them; of several, the plainest is taken.
+A name is read as a set of words: ``train/loss_step`` is train, loss, step. It has a role if one of them is the role's
+own word and the others may stand beside it; of several such names, the plainest is taken.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _Role:
     beside: set[str]
 
 
-_LR = _Role({"lr", "lrs"}, _TRAINING | {"optimizer", "optim", "opt", "scheduler", "current", "epoch", "param", "group", "pg"})
+_LR = _Role({"lr", "lrs"}, _TRAINING | {"optimizer", "optim", "opt", "scheduler", "current", "epoch", "param", "group"})
 _LOSS = _Role({"loss", "losses"}, _TRAINING | _VALIDATION | _AVERAGED)
 _METRIC = _Role(
     {"accuracy", "acc"}, _TRAINING | _VALIDATION | _AVERAGED | {"binary", "categorical", "sparse", "multiclass", "top1"}
@@ -73,9 +73,8 @@ def find_columns(header: Sequence[str]) -> Columns:
     if lr is None or loss is None:
         wanted = "lr or learning_rate" if lr is None else "loss"
         raise ValueError(f"no column named {wanted} among {', '.join(header)[:300] or 'none at all'}")
-    return Columns(
-        lr, loss, _plainest(header, words, _METRIC, "accuracy"), _plainest(header, words, _STEP, "step"), labels, optimizer
-    )
+    metric, step = (_plainest(header, words, role, what) for role, what in ((_METRIC, "accuracy"), (_STEP, "step")))
+    return Columns(lr, loss, metric, step, labels, optimizer)
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from reprlib import repr  # cells of a JSON file can be anything
 from typing import Any
 
@@ -59,7 +60,9 @@ def curve_fields(header: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:
     _check_lrs(points, lrs)
     return {
         "lrs": lrs,
-        "losses": [math.nan if row[columns.loss] is None else number("loss", row.where, row[columns.loss]) for row in points],
+        "losses": [
+            number("loss", row.where, math.nan if row[columns.loss] is None else row[columns.loss]) for row in points
+        ],
         "metrics": _metrics(columns, points, number),
         "optimizer": labels.get("optimizer") or columns.optimizer,
         "momentum": labels.get("momentum"),
@@ -99,9 +102,9 @@ def _joined(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:
     for row in rows:
         step = row[columns.step]
         if step is not None:
-            before = joined.get(str(step), row)
-            cells = [before[i] if before[i] is not None else row[i] for i in range(max(len(before.cells), len(row.cells)))]
-            joined[str(step)] = Row(row.where, cells)
+            first = joined.get(str(step), row)
+            places = range(max(len(first.cells), len(row.cells)))
+            joined[str(step)] = Row(row.where, [row[i] if first[i] is None else first[i] for i in places])
     return [row for row in joined.values() if row[columns.lr] is not None]
 
 
@@ -145,7 +148,7 @@ def _stride(columns: Columns, points: Sequence[Row]) -> int:
         steps = [float(str(row[columns.step]).replace(",", ".")) for row in points]
     except ValueError:
         return 1
-    distances = sorted(late - early for early, late in zip(steps, steps[1:], strict=False))
+    distances = sorted(late - early for early, late in pairwise(steps))
     middle = distances[len(distances) // 2]
     return int(middle) if distances[0] >= 1 and middle <= MAX_STEP and middle.is_integer() else 1
 

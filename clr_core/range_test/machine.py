@@ -19,6 +19,9 @@ from clr_core.range_test.curve import STOP_REASONS, LRCurve
 from clr_core.range_test.divergence import RunningLoss
 from clr_core.schedules.baselines import exponential_ramp, linear_ramp
 
+_LEAST_RATIO, _GREATEST_RATIO = 1.000001, 1e300
+"""Of end_lr / start_lr: nearer together, rounding makes an LR lower than the one before; further apart, it makes one 0."""
+
 _MODES = {"exponential": exponential_ramp, "linear": linear_ramp}
 
 
@@ -36,7 +39,7 @@ class RangeTest:
 
     Args:
         start_lr: LR of the first update, > 0: so small that nothing changes yet.
-        end_lr: LR of the last update, > start_lr: so large that training diverges.
+        end_lr: LR of the last update, > 1.000001 * start_lr: so large that training diverges.
         num_steps: Updates in the test, an int >= 2.
         mode: ``"exponential"``: equal ratios; ``"linear"``: equal differences, Smith's own protocol.
         divergence: Factor in the rule above, > 0; None to stop at no finite loss.
@@ -74,8 +77,10 @@ class RangeTest:
     ) -> None:
         start_lr = check.real("start_lr", start_lr, above=0.0)
         end_lr = check.real("end_lr", end_lr, above=0.0)
-        if end_lr <= start_lr:
-            raise ValueError(f"end_lr must be > start_lr, got {start_lr=}, {end_lr=}")
+        if end_lr <= start_lr * _LEAST_RATIO:
+            raise ValueError(f"end_lr must be > start_lr * {_LEAST_RATIO}, got {start_lr=}, {end_lr=}")
+        if end_lr > start_lr * _GREATEST_RATIO:
+            raise ValueError(f"end_lr must be <= start_lr * {_GREATEST_RATIO}, got {start_lr=}, {end_lr=}")
         ramp = _MODES[check.choice("mode", mode, _MODES)]
         self.schedule = ramp(start_lr, end_lr, num_steps)
         self.num_steps = self.schedule.num_steps
@@ -83,6 +88,7 @@ class RangeTest:
         checked = LRCurve((), (), optimizer=optimizer, momentum=momentum)
         self._optimizer, self._momentum = checked.optimizer, checked.momentum
         self._points: list[tuple[float, float | None]] = []
+        self._examined = 0
         self._running = RunningLoss()
         self._stop_reason: str | None = None
 
@@ -94,15 +100,18 @@ class RangeTest:
     @property
     def stop_reason(self) -> str | None:
         """Why the test is over, one of the reasons of ``LRCurve``; None while it is not."""
-        while self._stop_reason is None and self._running.count < len(self._points):
-            index = self._running.count
+        while self._stop_reason is None and (index := self._examined) < len(self._points):
             loss = self._points[index][0]
             if not math.isfinite(loss):
                 self._stop_reason = "non_finite"
-            elif self._running.climb(self.schedule(index), loss, loss) > self._divergence:
+                break
+            if self._running.updates <= index:
+                self._running.climb(self.schedule(min(index, self.num_steps - 1)), loss, loss)
+            if self._running.height > self._divergence:
                 self._stop_reason = "diverged"
             elif index + 1 >= self.num_steps:
                 self._stop_reason = "completed"
+            self._examined = index + 1
         return self._stop_reason
 
     @property
