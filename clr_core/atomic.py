@@ -32,12 +32,12 @@ def write_bytes(path: str | PathLike[str], data: bytes) -> None:
         >>> os.listdir(folder)
         ['curve.csv']
     """
-    target = os.path.realpath(path)
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
-            with open(target, "wb") as file:
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as file:
                 file.write(data)
             return
+        target = os.path.realpath(path)
         folder, name = os.path.split(target)
         unfinished = os.path.join(folder, f".{name[:50]}.{os.urandom(6).hex()}")
         try:

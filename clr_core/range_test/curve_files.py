@@ -48,7 +48,7 @@ def read_csv(path: str | PathLike[str]) -> dict[str, Any]:
     except csv.Error as error:
         raise ValueError(f"{path}: not a CSV text file: {error}") from error
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}{', ' if str(error).startswith('line ') else ': '}{error}") from error
 
 
 def write_json(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:

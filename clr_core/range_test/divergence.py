@@ -5,26 +5,12 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Sequence
-from typing import NamedTuple
 
 MEMORY = 0.2
 """Decades of LR over which the running loss forgets; three updates of 100 over eight decades."""
 
 GRACE = 10
 """Updates before the first verdict: too few to know the noise, or to read bounds from."""
-
-
-class _State(NamedTuple):
-    """What is known after so many updates."""
-
-    updates: int
-    height: float
-    total: float
-    weight: float
-    log_lr: float
-    first: float
-    best: float
-    previous: float
 
 
 class RunningLoss:
@@ -34,41 +20,42 @@ class RunningLoss:
     """
 
     def __init__(self) -> None:
-        self._state = _State(0, 0.0, 0.0, 0.0, 0.0, math.nan, math.nan, math.nan)
+        # Updates, height, sum, weight, log of the LR, first average, best average, previous loss.
+        self._state = (0, 0.0, 0.0, 0.0, 0.0, math.nan, math.nan, math.nan)
         # Absolute differences of one loss and the next, in order of size.
         self._differences: list[float] = []
 
     @property
     def updates(self) -> int:
         """How many losses it was given."""
-        return self._state.updates
+        return self._state[0]
 
     @property
     def height(self) -> float:
         """What ``climb`` returned last."""
-        return self._state.height
+        return self._state[1]
 
     def climb(self, lr: float, loss: float, noisy: float) -> float:
         """How far the average is above its best, in units of its fall, its size or the noise.
 
         ``noisy`` is the loss as it was recorded, from which the noise is estimated; ``loss`` may be without spikes.
         """
-        before = self._state
+        updates, height, total, weight, last_log_lr, first, best, previous = self._state
         log_lr = math.log10(lr)
-        kept = math.exp((before.log_lr - log_lr) / MEMORY) if before.updates else 0.0
-        total = before.total * kept + loss
-        weight = before.weight * kept + 1.0
+        kept = math.exp((last_log_lr - log_lr) / MEMORY) if updates else 0.0
+        total = total * kept + loss
+        weight = weight * kept + 1.0
         average = total / weight
-        first, best, previous = before[5:] if before.updates else (average, average, noisy)
+        if not updates:
+            first, best, previous = average, average, noisy
         best = min(best, average)
-        if len(self._differences) == before.updates:
+        if len(self._differences) == updates:
             insort(self._differences, abs(noisy - previous))
-        height = 0.0
-        if before.updates >= GRACE:
+        if updates >= GRACE:
             noise = self._differences[len(self._differences) // 2]
             scale = max(first - best, abs(best), 8 * noise)
             height = (average - best) / scale if scale else 0.0
-        self._state = _State(before.updates + 1, height, total, weight, log_lr, first, best, noisy)
+        self._state = (updates + 1, height, total, weight, log_lr, first, best, noisy)
         return height
 
 

@@ -52,7 +52,7 @@ def curve_fields(header: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:
         if len(row.cells) <= max(columns.lr, columns.loss):
             raise ValueError(f"{row.where}: {len(row.cells)} columns where the header has {len(header)}")
     labels = {name: _label(name, [(row.where, row[place]) for row in rows]) for name, place in columns.labels.items()}
-    points = _without_blanks(columns, _joined(columns, rows))
+    points = _points(columns, rows)
     number = _Numbers()
     lrs = [number("lr", row.where, row[columns.lr]) for row in points]
     warming_up = next((index for index, lr in enumerate(lrs) if lr != 0.0), 0)
@@ -67,7 +67,7 @@ def curve_fields(header: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:
         "optimizer": labels.get("optimizer") or columns.optimizer,
         "momentum": labels.get("momentum"),
         "stop_reason": labels.get("stop_reason"),
-        "steps_per_point": labels.get("steps_per_point") or _stride(columns, points),
+        "steps_per_point": _stride(columns, points) if (given := labels.get("steps_per_point")) is None else given,
     }
 
 
@@ -90,13 +90,13 @@ def _wide(header: Sequence[str], rows: Sequence[Row]) -> tuple[Sequence[str], Se
     return ["step", *tags], wide
 
 
-def _joined(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:
-    """The rows that have an LR or a loss; where these come apart, one row for each step."""
+def _points(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows with an LR and a loss, which may be blank at the end; where these come apart, they are joined."""
     rows = [row for row in rows if row[columns.lr] is not None or row[columns.loss] is not None]
-    if all(row[columns.lr] is not None for row in rows):
-        return rows
+    alone = next((row for row in rows if row[columns.lr] is None), None)
+    if alone is None:
+        return _without_gaps(columns, rows)
     if columns.step is None:
-        alone = next(row for row in rows if row[columns.lr] is None)
         raise ValueError(f"{alone.where}: there is a loss but no lr, and no column named step to join rows by")
     joined: dict[str, Row] = {}
     for row in rows:
@@ -105,10 +105,10 @@ def _joined(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:
             first = joined.get(str(step), row)
             places = range(max(len(first.cells), len(row.cells)))
             joined[str(step)] = Row(row.where, [row[i] if first[i] is None else first[i] for i in places])
-    return [row for row in joined.values() if row[columns.lr] is not None]
+    return [row for row in joined.values() if row[columns.lr] is not None and row[columns.loss] is not None]
 
 
-def _without_blanks(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:
+def _without_gaps(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:
     """The rows with a loss, and those at the end without one, if there are more than anywhere before.
 
     A log that has the LR more often than the loss leaves the loss blank throughout; pandas leaves a NaN blank.

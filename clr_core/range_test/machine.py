@@ -20,7 +20,7 @@ from clr_core.range_test.divergence import RunningLoss
 from clr_core.schedules.baselines import exponential_ramp, linear_ramp
 
 _LEAST_RATIO, _GREATEST_RATIO = 1.000001, 1e300
-"""Of end_lr / start_lr: nearer together, rounding makes an LR lower than the one before; further apart, it makes one 0."""
+"""Of end_lr / start_lr: below, rounding can make an LR lower than the one before it; above, it can make one 0."""
 
 _MODES = {"exponential": exponential_ramp, "linear": linear_ramp}
 

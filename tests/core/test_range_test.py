@@ -131,6 +131,7 @@ def test_metric_at_every_update_or_at_none() -> None:
         ({"start_lr": True}, TypeError, "start_lr"),
         ({"end_lr": math.inf}, ValueError, "end_lr"),
         ({"end_lr": 1e-7}, ValueError, r"end_lr must be > start_lr \* 1\.000001, got start_lr=1e-07, end_lr=1e-07"),
+        ({"start_lr": 5e-324}, ValueError, r"end_lr must be <= start_lr \* 1e\+300, got start_lr=5e-324, end_lr=10.0"),
         ({"num_steps": 1}, ValueError, "num_steps must be an int >= 2, got num_steps=1"),
         ({"num_steps": 10.0}, TypeError, r"num_steps must be an int >= 2, got num_steps=10\.0"),
         ({"mode": "cosine"}, ValueError, "mode must be one of 'exponential', 'linear', got mode='cosine'"),
@@ -255,29 +256,32 @@ def test_ctrl_c_at_any_instruction_of_record_leaves_a_readable_test(last: float,
     assert instruction > 50
 
 
+def share(test: clr_core.RangeTest, generator: random.Random, errors: list[str]) -> None:
+    """Record losses until the test is done, and keep what it says to one that comes too late."""
+    while not test.done:
+        try:
+            test.record(generator.gauss(2.0, 0.1) if test.lr > 0 else math.nan)
+        except RuntimeError as refusal:
+            errors.append(refusal.args[0])
+
+
 def test_one_test_in_two_threads_ends() -> None:
     """Threads that share a test end it with a curve that can be read, whichever of them comes first."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         for seed in range(20):
-            test = clr_core.RangeTest(num_steps=50)
+            test, generator = clr_core.RangeTest(num_steps=50), random.Random(seed)
+            errors: list[str] = []
 
-            def run(test: clr_core.RangeTest = test, generator: random.Random = random.Random(seed)) -> None:
-                while not test.done:
-                    try:
-                        assert test.lr > 0
-                        test.record(generator.gauss(2.0, 0.1))
-                    except RuntimeError as error:
-                        assert "the range test is done" in str(error)
-
-            threads = [threading.Thread(target=run, daemon=True) for _ in range(3)]
+            threads = [threading.Thread(target=share, args=(test, generator, errors), daemon=True) for _ in range(3)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join(timeout=30)
             assert not any(thread.is_alive() for thread in threads)
             assert test.stop_reason in ("completed", "diverged")
+            assert all("the range test is done" in error for error in errors)
             assert 10 < len(test.curve) <= 50
     finally:
         sys.setswitchinterval(interval)
