@@ -6,42 +6,32 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from os import PathLike
+from reprlib import repr  # hostile values nest without end
 from typing import Any
 
 from clr_core import check
 from clr_core.range_test.picture import scene_of_losses
+from clr_core.range_test.smoothing import looks_smoothed
 from clr_core.views.figure import figure_of
 from clr_core.views.scene import Scene
 
 STOP_REASONS = ("completed", "diverged", "non_finite", "interrupted")
 
-_LR_COLUMNS = ("lr", "learning_rate")
-_LOSS_COLUMNS = ("loss",)
-_METRIC_COLUMNS = (
-    "accuracy",
-    "acc",
-    "val_accuracy",
-    "val_acc",
-    "binary_accuracy",
-    "categorical_accuracy",
-    "sparse_categorical_accuracy",
-)
-_TRUTHS = {"true": True, "false": False, "": None}
-
 
 @dataclass(frozen=True)
 class LRCurve:
-    """Loss (and optionally accuracy) against learning rate, one point an update, in the order they were run.
+    """Loss (and optionally accuracy) against learning rate, point by point in the order they were recorded.
 
     Args:
-        lrs: The LR of each update, finite and > 0, never falling.
-        losses: The loss of each update, any float: a NaN or an infinity is part of what happened.
-        metrics: A figure that is better when higher, accuracy as a rule, or None.
+        lrs: The LR of each point, finite and > 0, never falling.
+        losses: The loss of each point, any float: a NaN or an infinity is part of what happened.
+        metrics: A figure that is better when higher, usually the accuracy, or None.
         optimizer: The optimizer's class name as its framework spells it ("SGD", "AdamW"), where known;
             the best bounds depend on it.
         momentum: Whether an optimizer that is SGD has momentum (True) or not (False), where known; None for
             any other. The best bounds depend on it too.
         stop_reason: ``"completed"``, ``"diverged"``, ``"non_finite"``, ``"interrupted"`` or None.
+        steps_per_point: Optimizer updates from one point to the next, an int >= 1: 10 for a log of every 10th update.
 
     Raises:
         TypeError: An argument is of the wrong kind.
@@ -92,12 +82,14 @@ class LRCurve:
             if not 0.0 < lr < math.inf:
                 check.real(f"lrs[{index}]", lr, above=0.0)
             if lr < before:
-                raise ValueError(f"lrs must not fall, got lrs[{index}]={lr!r} after {before!r}")
+                raise ValueError(
+                    f"lrs must not fall, got lrs[{index}]={lr!r} after {before!r}: in a range test the LR only rises"
+                )
             before = lr
         if optimizer is not None and not isinstance(optimizer, str):
-            raise TypeError(f"optimizer must be a str or None, got optimizer={optimizer!r}")
+            raise TypeError(f"optimizer must be a str or None, got optimizer={repr(optimizer)}")
         if momentum is not None and not isinstance(momentum, bool):
-            raise TypeError(f"momentum must be a bool or None, got momentum={momentum!r}")
+            raise TypeError(f"momentum must be a bool or None, got momentum={repr(momentum)}")
         if stop_reason is not None:
             check.choice("stop_reason", stop_reason, STOP_REASONS)
 
@@ -105,11 +97,11 @@ class LRCurve:
         return len(self.lrs)
 
     def __repr__(self) -> str:
-        parts = [f"{len(self)} points"]
+        parts = ["1 point" if len(self) == 1 else f"{len(self)} points"]
         if self.lrs:
             parts.append(f"lr {self.lrs[0]:.4g} to {self.lrs[-1]:.4g}")
-        for name in ("optimizer", "momentum", "stop_reason"):
-            if getattr(self, name) is not None:
+        for name, default in (("optimizer", None), ("momentum", None), ("stop_reason", None), ("steps_per_point", 1)):
+            if getattr(self, name) != default:
                 parts.append(f"{name}={getattr(self, name)!r}")
         if self.metrics is not None:
             parts.append("with metrics")
@@ -123,102 +115,93 @@ class LRCurve:
         """
         return next((i for i, loss in enumerate(self.losses) if not abs(loss) < 1e100), len(self))
 
+    @property
+    def decades(self) -> float:
+        """How far the LR rises from the first point to the last, ``log10(last / first)``; 0.0 without points."""
+        return math.log10(self.lrs[-1]) - math.log10(self.lrs[0]) if self.lrs else 0.0
+
+    @property
+    def looks_smoothed(self) -> bool:
+        """Whether the losses look like running averages, which lag behind: see ``smoothing.looks_smoothed``."""
+        count = self.finite_points
+        return looks_smoothed(self.losses[:count])
+
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a header and a line a point: ``lr,loss`` and, where known, accuracy, optimizer, momentum, stop_reason.
+        """Write a header and a line for each point: lr, loss and, where known, accuracy and the labels.
 
-        Every float is written so that ``from_csv`` reads the same one back.
+        The labels are optimizer, momentum, stop_reason and a steps_per_point other than 1. ``from_csv`` reads
+        back the same floats. An existing file is replaced in one step: nobody sees half a curve.
+
+        Raises:
+            OSError: The file cannot be written; an existing one is unchanged.
         """
-        import csv
+        from clr_core.range_test import curve_files
 
-        columns: dict[str, Iterable[Any]] = {
-            "lr": map(repr, self.lrs),
-            "loss": map(repr, self.losses),
-        }
-        if self.metrics is not None:
-            columns["accuracy"] = map(repr, self.metrics)
-        momentum = None if self.momentum is None else str(self.momentum).lower()
-        labels = {"optimizer": self.optimizer, "momentum": momentum, "stop_reason": self.stop_reason}
-        columns |= {name: [label] * len(self) for name, label in labels.items() if label is not None}
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+        curve_files.write_csv(path, self._fields())
 
     @classmethod
     def from_csv(cls, path: str | PathLike[str]) -> LRCurve:
-        """The curve in a CSV file with a header: this library's or anybody's log.
+        """The curve in a CSV file with a header: one of ``to_csv``, or a training log of another program.
 
-        Columns are found by name, upper or lower case: ``lr`` or ``learning_rate``, ``loss``, and
-        optionally an accuracy (``accuracy``, ``acc``, ``val_accuracy``, ``val_acc`` or one of Keras's
-        names), ``optimizer``, ``momentum`` (true or false, upper or lower case, or empty) and ``stop_reason``.
-        Other columns are left alone.
+        Reads what Lightning, Keras, Weights & Biases, TensorBoard, pandas and Excel write: any of ``,``, ``;``, tab,
+        ``|`` or spaces between the columns, decimal commas, comments (``#``), blank lines and empty columns. Columns
+        are found by their usual names, upper or lower case:
+
+        * the LR: ``lr``, ``learning_rate``, ``train/lr``, ``lr-AdamW`` (which names the optimizer too), ``lr/pg1``;
+        * the loss: ``loss``, ``train_loss``, ``train/loss``, ``train_loss_step``, ...; the validation loss if there
+          is no other;
+        * where they exist an accuracy, ``step``, ``optimizer``, ``momentum``, ``stop_reason``, ``steps_per_point``.
+
+        LR and loss in separate rows are joined by their step, rows without both are left out, rows with LR 0
+        at the beginning too. Losses that are blank at the end only are NaN, as pandas writes it. Without a column
+        of that name ``steps_per_point`` is the usual distance from one step to the next.
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: A column is missing or a value is bad; the message says which, on which line.
+            ValueError: A column is missing, a value is bad, there are two optimizers, or the LR falls, so that
+                this is no range test; the message has the line.
         """
-        import csv
+        from clr_core.range_test import curve_files
 
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            try:
-                header = next(reader, None)
-                if not header:
-                    raise ValueError(f"{path}: the file is empty, it needs a header with lr and loss")
-                table = _Table(str(path), header)
-                for row in reader:
-                    if row:
-                        table.add(row, reader.line_num)
-            except (csv.Error, UnicodeDecodeError) as error:
-                raise ValueError(f"{path}: not a CSV text file: {error}") from error
-        try:
-            return cls(
-                table.lrs,
-                table.losses,
-                table.metrics,
-                optimizer=table.labels.get("optimizer"),
-                momentum=table.momentum,
-                stop_reason=table.labels.get("stop_reason"),
-            )
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+        return cls._of(path, curve_files.read_csv(path))
 
     def to_json(self, path: str | PathLike[str]) -> None:
-        """Write the curve as one JSON object; NaN and infinities become the strings "nan" and "inf"."""
-        import json
+        """Write the curve as one JSON object; NaN and infinities become the strings "nan" and "inf".
 
-        fields: dict[str, Any] = {"lrs": self.lrs, "losses": [_json_float(x) for x in self.losses]}
-        if self.metrics is not None:
-            fields["metrics"] = [_json_float(x) for x in self.metrics]
-        fields |= {"optimizer": self.optimizer, "momentum": self.momentum, "stop_reason": self.stop_reason}
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(fields, file)
+        An existing file is replaced in one step, as in ``to_csv``.
+
+        Raises:
+            OSError: The file cannot be written; an existing one is unchanged.
+        """
+        from clr_core.range_test import curve_files
+
+        curve_files.write_json(path, self._fields())
 
     @classmethod
     def from_json(cls, path: str | PathLike[str]) -> LRCurve:
-        """The curve that ``to_json`` wrote.
+        """The curve in a JSON file: one of ``to_json``, or a training log of another program.
+
+        Reads Hugging Face's ``trainer_state.json``, the histories of torch-lr-finder, fastai, Keras and Lightning's
+        finder (``{"lr": [...], "loss": [...]}``), lists of records and JSON lines. Names and rules are those of
+        ``from_csv``.
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: It holds no curve; the message says why.
+            ValueError: There is no curve in it; the message says why.
         """
-        import json
+        from clr_core.range_test import curve_files
 
-        with open(path, encoding="utf-8") as file:
-            try:
-                fields = json.load(file)
-                return cls(
-                    map(float, fields["lrs"]),
-                    map(float, fields["losses"]),
-                    None if fields.get("metrics") is None else map(float, fields["metrics"]),
-                    optimizer=fields.get("optimizer"),
-                    momentum=fields.get("momentum"),
-                    stop_reason=fields.get("stop_reason"),
-                )
-            except KeyError as error:
-                raise ValueError(f"{path}: no {error.args[0]!r} in it") from error
-            except (ValueError, TypeError, AttributeError) as error:
-                raise ValueError(f"{path}: not a curve: {error}") from error
+        return cls._of(path, curve_files.read_json(path))
+
+    @classmethod
+    def _of(cls, path: str | PathLike[str], fields: dict[str, Any]) -> LRCurve:
+        try:
+            return cls(**fields)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def scene(self) -> Scene:
         """What there is to draw: the finite losses, raw and smoothed, and the smoothed metric."""
@@ -239,74 +222,18 @@ class LRCurve:
         return figure_of(self.scene(), path, ax)
 
 
-class _Table:
-    """The columns of a CSV file that make a curve, filled line by line."""
-
-    def __init__(self, path: str, header: list[str]) -> None:
-        self.path = path
-        self.width = len(header)
-        names = [name.strip().lower() for name in header]
-        self.lr = self._column(names, _LR_COLUMNS)
-        self.loss = self._column(names, _LOSS_COLUMNS)
-        self.metric = next((names.index(n) for n in _METRIC_COLUMNS if n in names), None)
-        self.label_columns = {n: names.index(n) for n in ("optimizer", "stop_reason") if n in names}
-        self.momentum_column = names.index("momentum") if "momentum" in names else None
-        self.lrs: list[float] = []
-        self.losses: list[float] = []
-        self.metrics: list[float] | None = None if self.metric is None else []
-        self.labels: dict[str, str | None] = {}
-        self.momentum: bool | None = None
-
-    def _column(self, names: list[str], wanted: tuple[str, ...]) -> int:
-        for name in wanted:
-            if name in names:
-                return names.index(name)
-        raise ValueError(f"{self.path}: no column named {' or '.join(wanted)}, the header has: {', '.join(names)}")
-
-    def add(self, row: list[str], line: int) -> None:
-        if len(row) != self.width:
-            raise ValueError(f"{self.path}, line {line}: {len(row)} columns where the header has {self.width}")
-        lr = self._number("lr", row[self.lr], line)
-        if not (math.isfinite(lr) and lr > 0):
-            raise ValueError(f"{self.path}, line {line}: lr must be finite and > 0, got lr={lr!r}")
-        if self.lrs and lr < self.lrs[-1]:
-            raise ValueError(f"{self.path}, line {line}: lr must not fall, got lr={lr!r} after {self.lrs[-1]!r}")
-        self.lrs.append(lr)
-        self.losses.append(self._number("loss", row[self.loss], line))
-        if self.metrics is not None and self.metric is not None:
-            self.metrics.append(self._number("accuracy", row[self.metric], line))
-        self.labels |= {name: row[index] or None for name, index in self.label_columns.items()}
-        if self.momentum_column is not None:
-            self.momentum = self._truth("momentum", row[self.momentum_column], line)
-
-    def _number(self, name: str, text: str, line: int) -> float:
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError(f"{self.path}, line {line}: {name} must be a number, got {name}={text!r}") from None
-
-    def _truth(self, name: str, text: str, line: int) -> bool | None:
-        try:
-            return _TRUTHS[text.strip().lower()]
-        except KeyError:
-            raise ValueError(
-                f"{self.path}, line {line}: {name} must be true, false or empty, got {name}={text!r}"
-            ) from None
-
-
 def _floats(name: str, values: Iterable[float]) -> tuple[float, ...]:
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be numbers, got {name}={values!r}")
+        raise TypeError(f"{name} must be numbers, got {name}={repr(values)}")
     result = []
     for index, value in enumerate(values):
         if type(value) is float:
             result.append(value)
             continue
         if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
-            raise TypeError(f"{name} must be numbers, got {name}[{index}]={value!r}")
-        result.append(float(value))
+            raise TypeError(f"{name} must be numbers, got {name}[{index}]={repr(value)}")
+        try:
+            result.append(float(value))
+        except OverflowError:
+            raise ValueError(f"{name} must be within the range of a float, {name}[{index}] is not") from None
     return tuple(result)
-
-
-def _json_float(value: float) -> float | str:
-    return value if math.isfinite(value) else repr(value)

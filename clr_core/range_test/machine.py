@@ -1,4 +1,11 @@
-"""The range test without a training loop: it says which LR comes next and is told the loss."""
+"""The range test as a state machine: it says which LR to use next, and is given the loss.
+
+Two rules keep it readable whatever happens to it:
+
+* What was recorded is one list, and recording is one ``append``. Ctrl-C comes before it or after it.
+* Everything else follows from that list: the LR of update ``k`` is ``schedule(k)``, the test is over when the list
+  says so. What an interruption left out is made up for the next time somebody asks.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +19,30 @@ from clr_core.range_test.curve import STOP_REASONS, LRCurve
 from clr_core.range_test.divergence import RunningLoss
 from clr_core.schedules.baselines import exponential_ramp, linear_ramp
 
+_LEAST_RATIO, _GREATEST_RATIO = 1.000001, 1e300
+"""Of end_lr / start_lr: below, rounding can make an LR lower than the one before it; above, it can make one 0."""
+
 _MODES = {"exponential": exponential_ramp, "linear": linear_ramp}
 
 
 class RangeTest:
-    """One short run while the LR rises, as a state machine: read ``lr``, train one update, ``record`` a loss.
+    """One short training run with a rising LR, as a state machine: read ``lr``, train one update, ``record`` the loss.
 
     The LR of update ``k`` is ``schedule(k)``, an ``exponential_ramp`` or ``linear_ramp`` from ``start_lr``
     to ``end_lr``. The test is ``done`` after ``num_steps`` updates (``"completed"``), at the first loss that
-    is not finite (``"non_finite"``), or once the running loss has climbed above its best by more than
-    ``divergence * max(fall so far, abs(best), 8 * noise)`` (``"diverged"``): for a loss that has fallen
-    from 2.3 to 0.3, when it is back at 2.3; the rule holds for losses below zero as well. The running
-    loss is an average that forgets over 0.2 decades of LR, so the rule does not move with
-    ``num_steps``; the noise is the median difference between one loss and the next, and the first ten
-    updates are not judged.
+    is not finite (``"non_finite"``), or once the running loss is above its best by more than
+    ``divergence * max(drop so far, abs(best), 8 * noise)`` (``"diverged"``): a loss that has dropped
+    from 2.3 to 0.3 has diverged when it is back at 2.3. The rule holds for losses below zero as well. The
+    running loss is an average that forgets over 0.2 decades of LR, so the rule does not depend on
+    ``num_steps``; the noise is the median difference between one loss and the next. The first ten
+    updates never end the test, unless a loss is not finite.
 
     Args:
-        start_lr: LR of the first update, > 0: small enough to change nothing.
-        end_lr: LR of the last update, > start_lr: large enough to diverge.
+        start_lr: LR of the first update, > 0: so small that nothing changes yet.
+        end_lr: LR of the last update, > 1.000001 * start_lr: so large that training diverges.
         num_steps: Updates in the test, an int >= 2.
         mode: ``"exponential"``: equal ratios; ``"linear"``: equal differences, Smith's own protocol.
-        divergence: Factor in the rule above, > 0; None to never stop for a finite loss.
+        divergence: Factor in the rule above, > 0; None to stop at no finite loss.
         optimizer: The optimizer's class name, for ``LRCurve.optimizer``.
         momentum: Whether an optimizer that is SGD has momentum, for ``LRCurve.momentum``.
 
@@ -67,38 +77,55 @@ class RangeTest:
     ) -> None:
         start_lr = check.real("start_lr", start_lr, above=0.0)
         end_lr = check.real("end_lr", end_lr, above=0.0)
-        if end_lr <= start_lr:
-            raise ValueError(f"end_lr must be > start_lr, got {start_lr=}, {end_lr=}")
+        if end_lr <= start_lr * _LEAST_RATIO:
+            raise ValueError(f"end_lr must be > start_lr * {_LEAST_RATIO}, got {start_lr=}, {end_lr=}")
+        if end_lr > start_lr * _GREATEST_RATIO:
+            raise ValueError(f"end_lr must be <= start_lr * {_GREATEST_RATIO}, got {start_lr=}, {end_lr=}")
         ramp = _MODES[check.choice("mode", mode, _MODES)]
         self.schedule = ramp(start_lr, end_lr, num_steps)
         self.num_steps = self.schedule.num_steps
         self._divergence = math.inf if divergence is None else check.real("divergence", divergence, above=0.0)
         checked = LRCurve((), (), optimizer=optimizer, momentum=momentum)
         self._optimizer, self._momentum = checked.optimizer, checked.momentum
-        self._lrs: list[float] = []
-        self._losses: list[float] = []
-        self._metrics: list[float] = []
-        self._stop_reason: str | None = None
+        self._points: list[tuple[float, float | None]] = []
+        self._examined = 0
         self._running = RunningLoss()
+        self._stop_reason: str | None = None
 
     @property
     def done(self) -> bool:
         """Whether the test is over."""
-        return self._stop_reason is not None
+        return self.stop_reason is not None
 
     @property
     def stop_reason(self) -> str | None:
-        """Why the test is over, one of the reasons an ``LRCurve`` knows; None before."""
+        """Why the test is over, one of the reasons of ``LRCurve``; None while it is not."""
+        while self._stop_reason is None and (index := self._examined) < len(self._points):
+            loss = self._points[index][0]
+            if not math.isfinite(loss):
+                self._stop_reason = "non_finite"
+                break
+            if self._running.updates <= index:
+                self._running.climb(self.schedule(min(index, self.num_steps - 1)), loss, loss)
+            if self._running.height > self._divergence:
+                self._stop_reason = "diverged"
+            elif index + 1 >= self.num_steps:
+                self._stop_reason = "completed"
+            self._examined = index + 1
         return self._stop_reason
 
     @property
     def lr(self) -> float:
-        """The LR to use in the next update."""
+        """The LR to use in the next update.
+
+        Raises:
+            RuntimeError: The test is done.
+        """
         self._check_running()
-        return self.schedule(len(self._lrs))
+        return self.schedule(min(len(self._points), self.num_steps - 1))
 
     def record(self, loss: Any, metric: Any = None) -> None:
-        """Tell the loss of the update just made at ``lr``.
+        """Record the loss of the update just made at ``lr``.
 
         Args:
             loss: A number, or anything ``float`` takes; NaN or infinity ends the test.
@@ -107,31 +134,18 @@ class RangeTest:
         Raises:
             RuntimeError: The test is done.
             TypeError: The loss or metric is not a number.
-            ValueError: A metric is missing, or comes after an update without one.
+            ValueError: A metric is missing or comes after an update without one, or a number is beyond every float.
         """
         self._check_running()
-        if isinstance(loss, (bool, str)) or isinstance(metric, (bool, str)):
-            raise TypeError(f"loss and metric must be numbers, got {loss=}, {metric=}")
-        # The loss of a torch step still has its graph, and torch warns of a float made of that.
-        value = float(loss.detach() if hasattr(loss, "detach") else loss)
-        if self._lrs and (metric is None) == bool(self._metrics):
+        point = (_as_float("loss", loss), None if metric is None else _as_float("metric", metric))
+        if self._points and (metric is None) != (self._points[0][1] is None):
             raise ValueError(
-                f"metric must be given at every update or at none, got metric={metric!r} at update {len(self._lrs)}"
+                f"metric must be given at every update or at none, got metric={metric!r} at update {len(self._points)}"
             )
-        if metric is not None:
-            self._metrics.append(float(metric))
-        lr = self.lr
-        self._lrs.append(lr)
-        self._losses.append(value)
-        if not math.isfinite(value):
-            self._stop_reason = "non_finite"
-        elif self._running.climb(lr, value, value) > self._divergence:
-            self._stop_reason = "diverged"
-        elif len(self._lrs) == self.num_steps:
-            self._stop_reason = "completed"
+        self._points.append(point)
 
     def record_all(self, outcomes: Iterable[tuple[Any, ...]]) -> None:
-        """Record ``(loss,)`` or ``(loss, metric)`` of several updates, until the test is done; the rest is left out."""
+        """Record ``(loss,)`` or ``(loss, metric)`` of several updates until the test is done, and ignore the rest."""
         for outcome in outcomes:
             if self.done:
                 return
@@ -142,20 +156,22 @@ class RangeTest:
         return Interruptible(self)
 
     def stop(self, reason: str = "interrupted") -> None:
-        """End the test early; what was recorded stays. One that is done already keeps its own reason."""
+        """End the test early and keep what was recorded. A test that is done keeps the reason it has."""
         check.choice("reason", reason, STOP_REASONS)
-        self._stop_reason = self._stop_reason or reason
+        self._stop_reason = self.stop_reason or reason
 
     @property
     def curve(self) -> LRCurve:
         """What was recorded so far; of the whole test once it is done."""
+        reason = self.stop_reason
+        points = self._points[: self.num_steps]
         return LRCurve(
-            self._lrs,
-            self._losses,
-            self._metrics or None,
+            self.schedule.values(len(points)),
+            [loss for loss, _ in points],
+            [metric for _, metric in points if metric is not None] or None,
             optimizer=self._optimizer,
             momentum=self._momentum,
-            stop_reason=self._stop_reason,
+            stop_reason=reason,
         )
 
     def _check_running(self) -> None:
@@ -179,3 +195,13 @@ class Interruptible:
             return False
         self._test.stop("interrupted")
         return True
+
+
+def _as_float(name: str, value: Any) -> float:
+    if isinstance(value, bool | str | bytes):
+        raise TypeError(f"{name} must be a number, got {name}={value!r}")
+    # The loss of a torch step still has its graph, and torch warns about a float made of that.
+    try:
+        return float(value.detach() if hasattr(value, "detach") else value)
+    except OverflowError:
+        raise ValueError(f"{name} must be within the range of a float, got {name} of {type(value).__name__}") from None

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from clr_core import check
 
 SMOOTHING_DECADES = 0.15
-"""Scale of the kernel: half a fall, which takes a decade or two, is left standing."""
+"""Scale of the kernel: small against a drop of the loss, which takes a decade or two."""
+
+FEWEST_LOSSES, FEWEST_REVERSALS, MOST_GROWTH = 30, 0.385, 20.0
+"""Of ``looks_smoothed``: chosen such that 1 % of the recorded raw losses look smoothed."""
 
 
 def smooth(lrs: Sequence[float], losses: Sequence[float], *, decades: float = SMOOTHING_DECADES) -> list[float]:
-    """The losses freed from noise: at each LR, the value of a straight line fitted around it.
+    """The losses without their noise: at each LR, the value of a straight line fitted around it.
 
     The fit is least squares in ``x = log10(lr)`` with weights ``exp(-abs(x_j - x_i) / decades)``. It looks
-    both ways, so nothing lags; a straight line in log LR comes back as it is; and the same training
+    both ways, so nothing lags; a straight line in log LR stays as it is; and the same training run
     recorded with more steps gives the same curve, since the scale is in decades, not in updates.
 
     Args:
@@ -48,7 +52,7 @@ def steepest_descent(lrs: Sequence[float], losses: Sequence[float], *, decades: 
 
     Raises:
         TypeError: An argument is of the wrong kind.
-        ValueError: As in ``smooth``, or the loss falls nowhere.
+        ValueError: As in ``smooth``, or the loss never falls.
 
     Example:
         >>> import clr_core
@@ -123,3 +127,37 @@ def _one_sided_sums(
         y0 = fade * y0 + y
         sums.append((w0, w1, w2, y0, y1))
     return sums
+
+
+def looks_smoothed(losses: Sequence[float]) -> bool:
+    """Whether losses look like running averages of losses, as many tools log them; these read late.
+
+    Of independent losses two in three changes reverse the change before, in averages far fewer: here fewer than 0.385,
+    up to the lowest loss. A validation loss is smooth as well, but its changes are tiny as long as the LR is; where the
+    last third of them is more than 20 times the first, nothing was averaged.
+
+    Of the recorded range tests (benchmarks/suggestion, 12,537 curves) 1.1 % look smoothed by their raw losses, 1.9 % by
+    their validation losses, and 49, 64 and 76 % by averages with a decay of 0.9, 0.95 and 0.98: True is evidence,
+    False is little.
+
+    Args:
+        losses: Finite numbers in the order of their LRs; fewer than 30 never look smoothed.
+
+    Example:
+        >>> import random
+        >>> from clr_core.range_test.smoothing import looks_smoothed
+        >>> raw = [random.Random(i).gauss(2.0 - i / 200, 0.1) for i in range(200)]
+        >>> averages = [sum(raw[max(0, i - 20) : i + 1]) / min(i + 1, 21) for i in range(200)]
+        >>> looks_smoothed(raw), looks_smoothed(averages)
+        (False, True)
+    """
+    if len(losses) < FEWEST_LOSSES:
+        return False
+    lowest = min(range(len(losses)), key=losses.__getitem__)
+    changes = [late - early for early, late in pairwise(losses[: max(lowest + 1, 20)])]
+    reversals = sum((early < 0 < late) or (late < 0 < early) for early, late in pairwise(changes))
+    if reversals >= FEWEST_REVERSALS * (len(changes) - 1):
+        return False
+    third = len(changes) // 3
+    first, last = (sorted(map(abs, part))[third // 2] for part in (changes[:third], changes[-third:]))
+    return last < MOST_GROWTH * first

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
 from os import PathLike
 from typing import Any
 
+from clr_core.atomic import write_bytes
 from clr_core.views.scene import Scene
 
 POINTS, LINE, BAND, WARNING, RIGHT = "#9aa5b1", "#1f4e79", "#e07a1f", "#b3261e", "#2e7d5b"
@@ -26,10 +29,18 @@ def new_figure(width: float = 7.5, height: float = 4.5) -> Any:
 
 
 def save(figure: Any, path: str | PathLike[str] | None) -> Any:
-    """The figure, written to the path where there is one; its ending names the format."""
+    """The figure, written to ``picture_path(path)`` where there is a path; its ending names the format."""
     if path is not None:
-        figure.savefig(path, dpi=144)
+        data, path = io.BytesIO(), picture_path(path)
+        figure.savefig(data, dpi=144, format=os.path.splitext(path)[1][1:])
+        write_bytes(path, data.getvalue())
     return figure
+
+
+def picture_path(path: str | PathLike[str]) -> str:
+    """The path of a picture: as it is, or with ``.png`` if it has no ending."""
+    root, ending = os.path.splitext(os.fspath(path))
+    return root + (ending if len(ending) > 1 else ".png")
 
 
 def figure_of(scene: Scene, path: str | PathLike[str] | None = None, ax: Any = None) -> Any:

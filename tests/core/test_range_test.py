@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+import pickle
 import random
+import sys
+import threading
+from collections.abc import Callable
 from itertools import pairwise
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -15,7 +21,7 @@ from clr_core.range_test.divergence import points_until_divergence
 
 
 def run(losses: list[float], **arguments: object) -> clr_core.RangeTest:
-    """A test told these losses until it is done."""
+    """A test that is given these losses until it is done."""
     test = clr_core.RangeTest(num_steps=len(losses), **arguments)  # type: ignore[arg-type]
     for loss in losses:
         if test.done:
@@ -83,7 +89,7 @@ def test_divergence_does_not_depend_on_the_unit_of_the_loss(losses: list[float],
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=2, max_size=80))
 def test_takes_any_losses(losses: list[float]) -> None:
-    """Whatever the losses, the test ends with a reason and a curve as long as what it was told."""
+    """Whatever the losses, the test ends with a reason and a curve no longer than the losses it was given."""
     test = run(losses)
     assert test.done
     assert test.stop_reason in {"completed", "diverged", "non_finite"}
@@ -124,7 +130,8 @@ def test_metric_at_every_update_or_at_none() -> None:
         ({"start_lr": "a"}, TypeError, "start_lr"),
         ({"start_lr": True}, TypeError, "start_lr"),
         ({"end_lr": math.inf}, ValueError, "end_lr"),
-        ({"end_lr": 1e-7}, ValueError, "end_lr must be > start_lr, got start_lr=1e-07, end_lr=1e-07"),
+        ({"end_lr": 1e-7}, ValueError, r"end_lr must be > start_lr \* 1\.000001, got start_lr=1e-07, end_lr=1e-07"),
+        ({"start_lr": 5e-324}, ValueError, r"end_lr must be <= start_lr \* 1e\+300, got start_lr=5e-324, end_lr=10.0"),
         ({"num_steps": 1}, ValueError, "num_steps must be an int >= 2, got num_steps=1"),
         ({"num_steps": 10.0}, TypeError, r"num_steps must be an int >= 2, got num_steps=10\.0"),
         ({"mode": "cosine"}, ValueError, "mode must be one of 'exponential', 'linear', got mode='cosine'"),
@@ -139,12 +146,23 @@ def test_refuses_bad_arguments(arguments: dict[str, object], error: type[Excepti
         clr_core.RangeTest(**arguments)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("loss", [None, "1.0", True, [1.0]])
+@pytest.mark.parametrize("loss", [None, "1.0", b"1.0", True, [1.0], 1j])
 def test_refuses_a_loss_that_is_no_number(loss: object) -> None:
     """A loss that is no number raises and is not recorded."""
     test = clr_core.RangeTest()
     with pytest.raises(TypeError):
         test.record(loss)
+    with pytest.raises(TypeError):
+        test.record(1.0, metric=loss if loss is not None else "high")
+    assert len(test.curve) == 0
+
+
+def test_refuses_a_loss_beyond_every_float() -> None:
+    """An int too large for a float is refused by name and is not recorded, however many digits it has."""
+    test = clr_core.RangeTest()
+    for loss in (10**400, 10**5000):
+        with pytest.raises(ValueError, match="loss must be within the range of a float"):
+            test.record(loss)
     assert len(test.curve) == 0
 
 
@@ -180,3 +198,105 @@ def test_stops_where_its_docstring_says(losses: list[float], divergence: float) 
     assert test.stop_reason == reason
     if divergence == 1.0:
         assert points_until_divergence(lrs, losses, losses) == expected
+
+
+def interrupted_at(instruction: int, function: Callable[[], object]) -> bool:
+    """Whether Ctrl-C came before the function was done: at the given one of all its instructions."""
+    left = instruction
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal left
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left < 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        function()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+@pytest.mark.parametrize("last", [0.5, 50.0, math.nan])
+@pytest.mark.parametrize("with_metric", [False, True])
+def test_ctrl_c_at_any_instruction_of_record_leaves_a_readable_test(last: float, with_metric: bool) -> None:
+    """The loss is recorded or it is not; going on from there gives the test that nobody interrupted."""
+    losses = [2.0 - 0.1 * (i % 3) for i in range(14)] + [last]
+    outcomes = [(loss, 0.1 * i) if with_metric else (loss,) for i, loss in enumerate(losses)]
+    undisturbed = clr_core.RangeTest(num_steps=15)
+    undisturbed.record_all(outcomes)
+    assert undisturbed.done
+    before = clr_core.RangeTest(num_steps=15)
+    before.record_all(outcomes[:-1])
+    pickled = pickle.dumps(before)
+    instruction = 0
+    while True:
+        test = pickle.loads(pickled)
+
+        def record(test: clr_core.RangeTest = test) -> None:
+            test.record(*outcomes[-1])
+            assert test.done
+
+        interrupted = interrupted_at(instruction, record)
+        assert len(test.curve) in (14, 15)
+        test.record_all(outcomes[len(test.curve) :])
+        assert repr(test.curve.losses) == repr(undisturbed.curve.losses)  # NaN is not equal to itself
+        assert (test.curve.lrs, test.curve.metrics) == (undisturbed.curve.lrs, undisturbed.curve.metrics)
+        assert test.stop_reason == undisturbed.stop_reason
+        if not interrupted:
+            break
+        instruction += 1
+    assert instruction > 50
+
+
+def share(test: clr_core.RangeTest, generator: random.Random, errors: list[str]) -> None:
+    """Record losses until the test is done, and keep what it says to one that comes too late."""
+    while not test.done:
+        try:
+            test.record(generator.gauss(2.0, 0.1) if test.lr > 0 else math.nan)
+        except RuntimeError as refusal:
+            errors.append(refusal.args[0])
+
+
+def test_one_test_in_two_threads_ends() -> None:
+    """Threads that share a test end it with a curve that can be read, whichever of them comes first."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for seed in range(20):
+            test, generator = clr_core.RangeTest(num_steps=50), random.Random(seed)
+            errors: list[str] = []
+
+            threads = [threading.Thread(target=share, args=(test, generator, errors), daemon=True) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(timeout=30)
+            assert not any(thread.is_alive() for thread in threads)
+            assert test.stop_reason in ("completed", "diverged")
+            assert all("the range test is done" in error for error in errors)
+            assert 10 < len(test.curve) <= 50
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@given(
+    st.floats(5e-324, 1e308),
+    st.floats(5e-324, 1e308) | st.just(math.nan),
+    st.integers(2, 30),
+    st.sampled_from(["exponential", "linear"]),
+)
+def test_every_range_there_is_can_be_tested_and_read(start_lr: float, end_lr: float, num_steps: int, mode: str) -> None:
+    """From the smallest float to the largest, and where end_lr is next to start_lr."""
+    end_lr = start_lr * 1.00001 if math.isnan(end_lr) else end_lr
+    assume(start_lr * 1.000001 < end_lr <= min(start_lr * 1e300, 1e308))
+    test = clr_core.RangeTest(start_lr, end_lr, num_steps, mode=mode, divergence=None)
+    test.record_all((1.0,) for _ in range(num_steps))
+    assert (test.curve.lrs[0], test.curve.lrs[-1], len(test.curve)) == (start_lr, end_lr, num_steps)

@@ -1,0 +1,369 @@
+"""Curves in files: this library's own, and the logs of other programs as those write them."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clr_core import LRCurve
+
+lrs = st.lists(st.floats(1e-300, 1e300, exclude_min=True), max_size=20).map(sorted)
+any_float = st.floats(allow_nan=False)
+
+
+@st.composite
+def curves(draw: st.DrawFn) -> LRCurve:
+    """Any curve without NaN, which would not equal itself."""
+    rates = draw(lrs)
+    column = st.lists(any_float, min_size=len(rates), max_size=len(rates))
+    label = st.sampled_from([None, "SGD", 'Adam"W, x', "two\n# lines; 1,5"]) if rates else st.none()
+    momentum = st.sampled_from([None, False, True]) if rates else st.none()
+    reason = st.sampled_from([None, "completed", "diverged"]) if rates else st.none()
+    return LRCurve(
+        rates,
+        draw(column),
+        draw(st.none() | column),
+        optimizer=draw(label),
+        momentum=draw(momentum),
+        stop_reason=draw(reason),
+        steps_per_point=draw(st.integers(1, 2**31 - 1)) if rates else 1,
+    )
+
+
+@given(curves())
+def test_survives_files_and_pickle(tmp_path_factory: pytest.TempPathFactory, curve: LRCurve) -> None:
+    """CSV, JSON and pickle give back an equal curve, every float to the bit."""
+    folder = tmp_path_factory.mktemp("curve")
+    curve.to_csv(folder / "curve.csv")
+    curve.to_json(folder / "curve.json")
+    if len(curve) or curve.metrics is None:
+        assert LRCurve.from_csv(folder / "curve.csv") == curve
+    assert LRCurve.from_json(folder / "curve.json") == curve
+    assert pickle.loads(pickle.dumps(curve)) == curve
+
+
+def test_csv_is_what_a_person_expects(tmp_path: Path) -> None:
+    """A header and one line a point, nothing else."""
+    path = tmp_path / "curve.csv"
+    LRCurve([0.1, 0.2], [1.5, math.nan], optimizer="SGD", stop_reason="non_finite").to_csv(path)
+    assert path.read_text() == "lr,loss,optimizer,stop_reason\n0.1,1.5,SGD,non_finite\n0.2,nan,SGD,non_finite\n"
+    for momentum, text in ((True, "true"), (False, "false")):
+        LRCurve([0.1], [1.5], [0.5], optimizer="SGD", momentum=momentum).to_csv(path)
+        assert path.read_text() == f"lr,loss,accuracy,optimizer,momentum\n0.1,1.5,0.5,SGD,{text}\n"
+    LRCurve([0.1], [1.5], steps_per_point=20).to_csv(path)
+    assert path.read_text() == "lr,loss,steps_per_point\n0.1,1.5,20\n"
+
+
+def test_json_says_true_false_or_null(tmp_path: Path) -> None:
+    """The momentum is JSON's own; a file from before there was one has none."""
+    path = tmp_path / "curve.json"
+    for momentum, text in ((True, "true"), (False, "false"), (None, "null")):
+        curve = LRCurve([0.1], [1.5], momentum=momentum)
+        curve.to_json(path)
+        assert f'"momentum": {text}' in path.read_text()
+        assert LRCurve.from_json(path) == curve
+    path.write_text('{"lrs": [0.1], "losses": [1.5]}')
+    assert LRCurve.from_json(path) == LRCurve([0.1], [1.5])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lr,loss\n0.1,2\n", LRCurve([0.1], [2.0])),
+        ("\ufeffLearning_Rate , LOSS\r\n0.1,2\r\n\r\n", LRCurve([0.1], [2.0])),
+        ("step,loss,lr,val_acc\n0,2,0.1,0.5\n1,1,0.1,0.6\n", LRCurve([0.1, 0.1], [2.0, 1.0], [0.5, 0.6])),
+        ("loss,acc,learning_rate\n2,0.5,1e-3\n", LRCurve([1e-3], [2.0], [0.5])),
+        ("lr,loss,Momentum\n0.1,2,TRUE\n", LRCurve([0.1], [2.0], momentum=True)),
+        ("lr,momentum,loss\n0.1,False,2\n", LRCurve([0.1], [2.0], momentum=False)),
+        ("lr,loss,momentum\n0.1,2,\n", LRCurve([0.1], [2.0])),
+        ("lr,loss,momentum\n0.1,2,0.9\n0.2,1,0.85\n", LRCurve([0.1, 0.2], [2.0, 1.0], momentum=True)),
+        ("lr,loss,momentum\n0.1,2,0\n", LRCurve([0.1], [2.0], momentum=False)),
+        ("lr,loss\n", LRCurve([], [])),
+    ],
+)
+def test_reads_anybodys_log(tmp_path: Path, text: str, expected: LRCurve) -> None:
+    """Columns are found by their usual names, in any order and case; others are left alone."""
+    path = tmp_path / "log.csv"
+    path.write_text(text, newline="")
+    assert LRCurve.from_csv(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("step,loss\n1,2\n", "no column named lr or learning_rate among step, loss"),
+        ("lr,accuracy\n1,2\n", "no column named loss among lr, accuracy"),
+        ("lr,loss\n0.1,2\n0.2,two\n", "line 3: loss must be a number, got loss='two'"),
+        ("lr,loss\n0.1\n", "line 2: 1 columns where the header has 2"),
+        (
+            "lr,loss\n0.1,2\n0.05,2\n",
+            r"line 3: lr must not fall, got lr=0\.05 after 0\.1: in a range test the LR only rises",
+        ),
+        ("lr,loss\n0,2\n", r"line 2: lr must be finite and > 0, got lr=0\.0"),
+        ("lr,loss\nnan,2\n", "line 2: lr must be finite"),
+        ("lr,loss,acc\n1,2,high\n", "line 2: accuracy must be a number, got accuracy='high'"),
+        (
+            "lr,loss,momentum\n1,2,yes\n",
+            r"line 2: momentum must be true, false or a number in \[0, 1\), got momentum='yes'",
+        ),
+        (
+            "lr,loss,momentum\n1,2,1.5\n",
+            r"line 2: momentum must be true, false or a number in \[0, 1\), got momentum='1.5'",
+        ),
+        (
+            "lr,loss,momentum\n1,2,true\n2,2,0\n",
+            r"momentum must be one for the whole log, got True \(line 2\) and False \(line 3\)",
+        ),
+        (
+            "lr,loss,optimizer\n1,2,SGD\n2,2,\n3,2,Adam\n",
+            r"optimizer must be one for the whole log, got 'SGD' \(line 2\) and 'Adam' \(line 4\)",
+        ),
+        (
+            "lr,loss,steps_per_point\n1,2,2.5\n",
+            r"line 2: steps_per_point must be an int >= 1, got steps_per_point='2\.5'",
+        ),
+        ("lr,loss,steps_per_point\n1,2,0\n", "steps_per_point must be an int >= 1, got steps_per_point=0"),
+        ("lr,loss\n0.1,2,3\n", "line 2: 3 columns where the header has 2"),
+        ("lr;loss\n0,1;2.5\n", r"line 2: decimal points and commas in one log, '2\.5' and '0,1'"),
+        ("lr,loss\n0.1,2\n0,3\n", r"line 3: lr must be finite and > 0, got lr=0\.0"),
+        ("lr,loss\n0.1,2\n,3\n", "line 3: there is a loss but no lr, and no column named step to join rows by"),
+        ("lr,run-a - loss,run-b - loss\n1,2,2\n", "2 columns could be loss: run-a - loss, run-b - loss"),
+        ("lr-Adam,lr-SGD,loss\n1,2,3\n", "the LRs of 2 optimizers, Adam, SGD: keep the column of one"),
+        ("lr-Adam,lr-Adam-1,loss\n1,2,3\n", "the LRs of 2 optimizers, Adam, Adam-1: keep the column of one"),
+        (
+            "Wall time,Step,Value\n1700000000.1,0,2.3\n",
+            "it holds one scalar, by wall time and step, and a curve needs two",
+        ),
+        ("lr,loss,stop_reason\n1,2,bored\n", "stop_reason must be one of"),
+    ],
+)
+def test_says_what_is_wrong_with_a_csv_and_where(tmp_path: Path, text: str, message: str) -> None:
+    """A bad file is refused with its name, the line and the value."""
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        LRCurve.from_csv(path)
+    assert str(path) in str(caught.value)
+
+
+def test_refuses_a_binary_file(tmp_path: Path) -> None:
+    """A picture is not a CSV file, and the message says so."""
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\xfe")
+    with pytest.raises(ValueError, match="not a CSV text file"):
+        LRCurve.from_csv(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"lrs": [1]}',
+        '{"lrs": [1], "losses": ["x"]}',
+        '{"lrs": [1], "losses": [1], "momentum": "true"}',
+        "nonsense",
+        "3",
+    ],
+)
+def test_refuses_json_without_a_curve(tmp_path: Path, text: str) -> None:
+    """JSON that holds no curve is refused with the file's name."""
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"bad\.json"):
+        LRCurve.from_json(path)
+
+
+def read(tmp_path: Path, text: str, name: str = "log.csv", encoding: str = "utf-8") -> LRCurve:
+    """The curve in a file with this text."""
+    path = tmp_path / name
+    path.write_bytes(text.encode(encoding))
+    return LRCurve.from_json(path) if name.endswith("json") else LRCurve.from_csv(path)
+
+
+HALF = LRCurve([1e-6, 1.5e-6, 2.25e-6], [2.5, 2.25, 2.125])
+"""What most of the logs below hold."""
+
+LOGS = {
+    "Keras: CSVLogger": ("epoch,accuracy,learning_rate,loss\n0,,1e-6,2.5\n1,,1.5e-6,2.25\n2,,2.25e-6,2.125\n", {}),
+    "Lightning: CSVLogger and LearningRateMonitor": (
+        "epoch,lr-AdamW,step,train_loss,val_loss\n"
+        ",1e-06,0,,\n0,,0,2.5,\n,1.5e-06,1,,\n0,,1,2.25,\n0,,1,,9.0\n,2.25e-06,2,,\n0,,2,2.125,\n,3e-06,3,,\n",
+        {"optimizer": "AdamW"},
+    ),
+    "Lightning: two parameter groups, an SGD's momentum, every tenth update": (
+        "epoch,lr-SGD/pg1,lr-SGD/pg1-momentum,lr-SGD/pg2,lr-SGD/pg2-momentum,step,train_loss_epoch,train_loss_step\n"
+        ",1e-06,0.9,1e-05,0.9,9,,\n0,,,,,9,,2.5\n,1.5e-06,0.9,1.5e-05,0.9,19,,\n0,,,,,19,,2.25\n0,,,,,19,3.1,\n"
+        ",2.25e-06,0.9,2.25e-05,0.9,29,,\n0,,,,,29,,2.125\n",
+        {"optimizer": "SGD", "momentum": True, "steps_per_point": 10},
+    ),
+    "Weights & Biases: an export": (
+        '"Step","run-7 - train/loss","run-7 - train/loss__MIN","run-7 - train/loss__MAX","run-7 - train/lr"\n'
+        '"0","2.5","2.5","2.5","1e-06"\n"1","2.25","2.25","2.25","1.5e-06"\n"2","2.125","2.1","2.2","2.25e-06"\n',
+        {},
+    ),
+    "Weights & Biases: the loss every second step": (
+        '"Step","train/lr","train/loss"\n"0","1e-06","2.5"\n"1","1.2e-06",""\n"2","1.5e-06","2.25"\n"3","1.8e-06",""\n'
+        '"4","2.25e-06","2.125"\n"5","2.5e-06",""\n',
+        {"steps_per_point": 2},
+    ),
+    "TensorBoard: the long form of its data frames": (
+        "run,tag,step,value\na,train/lr,0,1e-6\na,train/lr,5,1.5e-6\na,train/lr,10,2.25e-6\n"
+        "a,Loss/train,0,2.5\na,Loss/train,5,2.25\na,Loss/train,10,2.125\n",
+        {"steps_per_point": 5},
+    ),
+    "Excel: semicolons, decimal commas, an empty tail": (
+        "\ufefflr;loss;;\r\n1e-06;2,5;;\r\n1,5e-06;2,25;;\r\n2,25e-06;2,125;;\r\n;;;\r\n;;;\r\n",
+        {},
+    ),
+    "Excel: its own line about the delimiter": ("sep=;\nlr;loss\n1e-06;2,5\n1,5e-06;2,25\n2,25e-06;2,125\n", {}),
+    "Excel: trailing columns left out": ("lr;loss;note\n1e-06;2,5;x\n1,5e-06;2,25\n2,25e-06;2,125\n", {}),
+    "a spreadsheet with quoted decimal commas": (
+        'lr,loss\n"1,0E-06","2,5"\n"1,5E-06","2,25"\n"2,25E-06","2,125"\n',
+        {},
+    ),
+    "pandas: an index": (",lr,loss\n0,1e-06,2.5\n1,1.5e-06,2.25\n2,2.25e-06,2.125\n", {}),
+    "NumPy: savetxt with a header": (
+        "# lr loss\n1.0e-06 2.5e+00\n1.5e-06 2.25e+00\n2.25e-06 2.125e+00\n",
+        {},
+    ),
+    "tabs": ("lr\tloss\n1e-06\t2.5\n1.5e-06\t2.25\n2.25e-06\t2.125\n", {}),
+    "comments and blank lines": (
+        '\n# "range test, digits\n\nlr,loss\n1e-06,2.5\n# half way\n1.5e-06,2.25\n\n2.25e-06,2.125\n# end\n',
+        {},
+    ),
+    "a first row before the warm-up": ("step,lr,loss\n0,0.0,2.6\n1,1e-06,2.5\n2,1.5e-06,2.25\n3,2.25e-06,2.125\n", {}),
+    "labels with spaces and blank cells": (
+        "lr, loss, optimizer, momentum\n1e-06,2.5, SGD ,true\n1.5e-06,2.25,,\n2.25e-06,2.125,SGD,True\n",
+        {"optimizer": "SGD", "momentum": True},
+    ),
+    "names of timm and Detectron2": (
+        "iteration,total_loss,train_lr\n19,2.5,1e-6\n39,2.25,1.5e-6\n59,2.125,2.25e-6\n",
+        {"steps_per_point": 20},
+    ),
+    "the validation loss where there is no other": ("lr,val_loss\n1e-06,2.5\n1.5e-06,2.25\n2.25e-06,2.125\n", {}),
+    "irregular first step": (
+        "global_step,lr,loss\n1,1e-06,2.5\n10,1.5e-06,2.25\n20,2.25e-06,2.125\n",
+        {"steps_per_point": 10},
+    ),
+    "steps that say nothing": ("step,lr,loss\n7,1e-06,2.5\n7,1.5e-06,2.25\n0,2.25e-06,2.125\n", {}),
+}
+
+
+@pytest.mark.parametrize("program", LOGS)
+def test_reads_logs_as_other_programs_write_them(tmp_path: Path, program: str) -> None:
+    """LR, loss, labels and the updates between points come out of whatever a program writes beside them."""
+    text, labels = LOGS[program]
+    assert read(tmp_path, text) == LRCurve(HALF.lrs, HALF.losses, **labels)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_reads_the_encodings_of_excel(tmp_path: Path, encoding: str) -> None:
+    """UTF-8 with its mark, "Unicode text", and the plain CSV of a Western Windows."""
+    assert read(tmp_path, "größe\tlr\tloss\n1\t0.1\t2\n", encoding=encoding) == LRCurve([0.1], [2.0])
+
+
+RECORDS = [{"lr": lr, "loss": loss} for lr, loss in zip(HALF.lrs, HALF.losses, strict=True)]
+STRIDED = [
+    {"step": 10 * i, "epoch": i / 9, "learning_rate": r["lr"], "loss": r["loss"]} for i, r in enumerate(RECORDS, 1)
+]
+
+JSON = {
+    "Hugging Face: trainer_state.json": (
+        {"global_step": 30, "log_history": [{"eval_loss": 3.0, "step": 0}, *STRIDED, {"train_loss": 2.3, "step": 30}]},
+        {"steps_per_point": 10},
+    ),
+    "torch-lr-finder: history": ({"lr": HALF.lrs, "loss": HALF.losses}, {}),
+    "fastai: recorder": ({"lrs": HALF.lrs, "losses": HALF.losses, "iters": [0.0, 0.1, 0.2]}, {}),
+    "Keras: history of CLR": (
+        {"lr": HALF.lrs, "iterations": [5, 10, 15], "loss": HALF.losses, "epochs": [1]},
+        {"steps_per_point": 5},
+    ),
+    "records": (RECORDS, {}),
+    "pandas: to_json": (
+        {name: {str(i): record[name] for i, record in enumerate(RECORDS)} for name in ("lr", "loss")},
+        {},
+    ),
+    "a first LR of 0": ([{"lr": 0, "loss": 2.6}, *RECORDS], {}),
+    "an object around it": ({"history": {"lr": HALF.lrs, "loss": HALF.losses}}, {}),
+}
+
+
+@pytest.mark.parametrize("program", JSON)
+def test_reads_json_as_other_programs_write_it(tmp_path: Path, program: str) -> None:
+    """Objects of lists and lists of objects, with the same names as in CSV."""
+    content, labels = JSON[program]
+    assert read(tmp_path, json.dumps(content), "log.json") == LRCurve(HALF.lrs, HALF.losses, **labels)  # type: ignore[arg-type]
+
+
+def test_reads_json_lines(tmp_path: Path) -> None:
+    """One object a line, as MMEngine and Detectron2 log."""
+    text = "".join(json.dumps(record) + "\n" for record in RECORDS)
+    assert read(tmp_path, text, "metrics.json") == HALF
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.json"])
+def test_a_loss_that_is_blank_to_the_end_is_nan(tmp_path: Path, name: str) -> None:
+    """pandas and JavaScript write NaN so; blanks on the way are losses that were not logged."""
+    losses = [2.5, None, 2.0, None, None, None]
+    rows = [{"lr": 0.1 * (i + 1), "loss": loss} for i, loss in enumerate(losses)]
+    text = "lr,loss\n" + "".join(f"{row['lr']},{'' if row['loss'] is None else row['loss']}\n" for row in rows)
+    curve = read(tmp_path, json.dumps(rows) if name.endswith("json") else text, name)
+    assert curve.lrs == (0.1, 0.1 * 3, 0.4, 0.5, 0.1 * 6)
+    assert curve.losses[:2] == (2.5, 2.0)
+    assert all(math.isnan(loss) for loss in curve.losses[2:])
+
+
+def test_an_accuracy_that_is_missing_somewhere_is_left_out(tmp_path: Path) -> None:
+    """One logged once an epoch is no accuracy of each point; NaN that is written out is kept."""
+    assert read(tmp_path, "lr,loss,acc\n0.1,2,0.5\n0.2,1,\n").metrics is None
+    metrics = read(tmp_path, "lr,loss,acc\n0.1,2,0.5\n0.2,1,nan\n").metrics
+    assert metrics is not None
+    assert math.isnan(metrics[1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([{"lr": 0.2, "loss": 1}, {"lr": 0.1, "loss": 1}], r"entry 2: lr must not fall, got lr=0\.1 after 0\.2"),
+        ([[1700000000.0, 0, 2.5], [1700000001.0, 1, 2.4]], "it holds one scalar, by wall time and step"),
+        ({"lr": [0.1, 0.2], "loss": [1]}, "there must be as many of each, got 2 lr, 1 loss"),
+        ({"lr": [0.1], "loss": [True]}, "entry 1: loss must be a number, got loss=True"),
+        ({"lr": [0.1], "loss": [10**400]}, "entry 1: loss must be a number"),
+        ({"lr": [0.1], "loss": [{"a": 1}]}, "entry 1: loss must be a number"),
+        ([{"lr": 0.1, "loss": 1, "optimizer": ["SGD"]}], r"entry 1: optimizer must be a name, got optimizer=\['SGD'\]"),
+        ({"lrs": [0.1], "losses": [1], "steps_per_point": "2"}, "steps_per_point must be an int >= 1"),
+        ({"log_history": []}, "no column named lr or learning_rate among none at all"),
+    ],
+)
+def test_says_what_is_wrong_with_json_and_where(tmp_path: Path, content: object, message: str) -> None:
+    """As for CSV, with the number of the entry."""
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, json.dumps(content), "log.json")
+
+
+def test_refuses_json_that_nests_without_end(tmp_path: Path) -> None:
+    """A hostile file is a bad file, and no RecursionError."""
+    for text in ("[" * 100_000, '{"lr":' * 100_000, "[" * 100_000 + "]" * 100_000):
+        with pytest.raises(ValueError, match=r"log\.json: not a curve"):
+            read(tmp_path, text, "log.json")
+
+
+def test_writing_follows_links_and_keeps_permissions(tmp_path: Path) -> None:
+    """A curve written over another one leaves that file's mode, its links and nothing beside it."""
+    path, link = tmp_path / "curve.csv", tmp_path / "latest.csv"
+    HALF.to_csv(path)
+    path.chmod(0o640)
+    link.symlink_to(path)
+    HALF.to_csv(link)
+    HALF.to_json(tmp_path / "curve.json")
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["curve.csv", "curve.json", "latest.csv"]
