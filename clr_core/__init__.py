@@ -14,6 +14,7 @@ from clr_core.range_test.machine import RangeTest
 from clr_core.schedules.base import Schedule, from_dict, register_scale_fn
 from clr_core.schedules.baselines import (
     constant,
+    cosine_decay,
     exponential_ramp,
     linear_decay,
     linear_ramp,
@@ -37,6 +38,7 @@ __all__ = [
     "Schedule",
     "Undetermined",
     "constant",
+    "cosine_decay",
     "cosine_restarts",
     "cyclic",
     "exp_range",
