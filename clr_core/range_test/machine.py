@@ -10,7 +10,7 @@ from typing import Any
 from clr_core import check
 from clr_core.range_test.curve import STOP_REASONS, LRCurve
 from clr_core.range_test.divergence import RunningLoss
-from clr_core.schedules.baselines import exponential_ramp, linear_ramp
+from clr_core.schedules.ramps import exponential_ramp, linear_ramp
 
 _MODES = {"exponential": exponential_ramp, "linear": linear_ramp}
 

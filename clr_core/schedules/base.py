@@ -8,22 +8,21 @@ bits wide, until it has been reduced modulo the period.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from numbers import Integral
 from typing import Any, TypeVar, dataclass_transform, overload
 
 from clr_core import check
 from clr_core.schedules import xp as python
 from clr_core.schedules.arrays import check_range, namespace_of, whole_steps
+from clr_core.schedules.scale_fns import scale_fn_name
 
 MAX_DEPTH = 50
 """Schedules within schedules; the formulas, ``repr`` and ``==`` recurse, and Python stops at a thousand calls."""
 
-_KINDS: dict[str, type[Schedule]] = {}
-_SCALE_FNS: dict[str, Callable[[Any], Any]] = {}
+POLICIES: dict[str, type[Schedule]] = {}
+"""Every policy, by its name in ``from_dict`` and on the command line."""
 
 S = TypeVar("S", bound="type[Schedule]")
-F = TypeVar("F", bound=Callable[[Any], Any])
 
 
 class Schedule:
@@ -157,102 +156,8 @@ def arguments(cls: S) -> S:
 def policy(cls: S) -> S:
     """Make a class of schedules a policy: ``arguments``, and ``from_dict`` knows it by its name."""
     cls = arguments(cls)
-    _KINDS[cls.__name__] = cls
+    POLICIES[cls.__name__] = cls
     return cls
-
-
-def from_dict(config: dict[str, Any]) -> Schedule:
-    """The schedule that ``Schedule.to_dict`` described.
-
-    Args:
-        config: A dict with ``"kind"``, the policy's name, and the policy's arguments. It is not modified.
-
-    Raises:
-        TypeError: ``config`` is not a dict, or an argument is missing, unknown or of the wrong kind.
-        ValueError: The kind is unknown, an argument is out of its range, or dicts and lists are nested
-            more than 100 deep (schedules more than 50), as in one that contains itself.
-
-    Example:
-        >>> import clr_core
-        >>> s = clr_core.triangular(1e-3, 6e-3, step_size=2000)
-        >>> clr_core.from_dict(s.to_dict()) == s
-        True
-    """
-    if not isinstance(config, dict):
-        raise TypeError(f"config must be a dict made by to_dict(), got config={check.shown(config)}")
-    _check_nesting(config)
-    return _from_dict(config)
-
-
-def _from_dict(config: dict[str, Any]) -> Schedule:
-    kind = check.choice("kind", config.get("kind"), _KINDS)
-    arguments = {name: _from_json(value) for name, value in config.items() if name != "kind"}
-    return _KINDS[kind](**arguments)
-
-
-def _check_nesting(config: dict[str, Any]) -> None:
-    """Refuse what would exhaust Python's stack; without recursion, and deepest first, so that a cycle is found."""
-    waiting: list[tuple[Any, int]] = [(config, 1)]
-    while waiting:
-        container, level = waiting.pop()
-        if level > 2 * MAX_DEPTH:
-            raise ValueError(f"config must be nested at most {2 * MAX_DEPTH} dicts and lists deep, got a deeper one")
-        items = container.values() if isinstance(container, dict) else container
-        waiting += [(item, level + 1) for item in items if isinstance(item, dict | list | tuple)]
-
-
-def policies() -> dict[str, type[Schedule]]:
-    """Every policy, by its name in ``from_dict`` and on the command line."""
-    return dict(_KINDS)
-
-
-def register_scale_fn(name: str) -> Callable[[F], F]:
-    """A decorator that names a ``scale_fn``, so that a schedule that uses it can be saved and loaded.
-
-    Args:
-        name: A name that no other function has: ``to_dict`` writes it and ``from_dict`` looks it up, so
-            register the function under the same name where you save and where you load.
-
-    Raises:
-        TypeError: The name is not a str, or the decorated object is not callable.
-        ValueError: The name is empty or belongs to another function.
-
-    Example:
-        >>> import clr_core
-        >>> @clr_core.register_scale_fn("halve")
-        ... def halve(cycle):
-        ...     return 0.5 ** (cycle - 1)
-        >>> s = clr_core.cyclic(0.0, 1.0, step_size=10, scale_fn=halve)
-        >>> clr_core.from_dict(s.to_dict())(30)
-        0.5
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a non-empty str, got name={name!r}")
-    if not name:
-        raise ValueError(f"name must be a non-empty str, got name={name!r}")
-
-    def register(function: F) -> F:
-        if not callable(function):
-            raise TypeError(f"scale_fn must be callable, got scale_fn={function!r}")
-        taken = _SCALE_FNS.get(name, function)
-        # The same definition, run again as in a notebook, replaces itself.
-        if (taken.__module__, taken.__qualname__) != (function.__module__, function.__qualname__):
-            raise ValueError(f"name must not be taken by another scale_fn, got name={name!r}")
-        _SCALE_FNS[name] = function
-        return function
-
-    return register
-
-
-def scale_fn_name(function: Callable[[Any], Any]) -> str:
-    """The name a ``scale_fn`` was registered under."""
-    for name, registered in _SCALE_FNS.items():
-        if registered is function:
-            return name
-    raise ValueError(
-        f"scale_fn must be registered to be saved, got scale_fn={function!r}: decorate its definition with "
-        '@clr_core.register_scale_fn("a_name"), where you save and where you load'
-    )
 
 
 def _to_json(value: Any) -> Any:
@@ -263,24 +168,6 @@ def _to_json(value: Any) -> Any:
     if callable(value):
         return {"scale_fn": scale_fn_name(value)}
     return value
-
-
-def _from_json(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(_from_json(item) for item in value)
-    if isinstance(value, dict):
-        return _from_dict(value) if "kind" in value else _registered_scale_fn(value)
-    return value
-
-
-def _registered_scale_fn(config: dict[str, Any]) -> Callable[[Any], Any]:
-    name = config.get("scale_fn")
-    if not isinstance(name, str) or name not in _SCALE_FNS:
-        raise ValueError(
-            f"scale_fn must be a registered name, got scale_fn={check.shown(name)}: import the module that "
-            "registers it with @clr_core.register_scale_fn first"
-        )
-    return _SCALE_FNS[name]
 
 
 def check_schedule(name: str, value: Any) -> Schedule:

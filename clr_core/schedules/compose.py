@@ -10,7 +10,7 @@ from typing import Any
 
 from clr_core import check
 from clr_core.schedules.base import Schedule, check_depth, check_schedule, lerp, policy
-from clr_core.schedules.baselines import linear_ramp
+from clr_core.schedules.ramps import linear_ramp
 
 
 @policy
