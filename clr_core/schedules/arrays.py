@@ -40,13 +40,14 @@ def check_range(step: Any, xp: Any) -> None:
     if compiler is not None and compiler.is_compiling():
         return  # looking would break the graph of torch.compile
     try:
-        outside = (step < 0) | (step > MAX_STEP)
-        if not xp.any(outside):
+        if not xp.any((step < 0) | (step > MAX_STEP)):
             return
     except (TypeError, RuntimeError):
         return  # traced or symbolic: there are no values yet
-    found = int(xp.min(xp.where(outside, step, MAX_STEP)))
-    raise ValueError(f"step must be an int in 0..{MAX_STEP}, got an array with step={found}")
+    lowest, highest = int(xp.min(step)), int(xp.max(step))
+    raise ValueError(
+        f"step must be an int in 0..{MAX_STEP}, got an array with step={lowest if lowest < 0 else highest}"
+    )
 
 
 def namespace_of(xp: Any) -> Any:

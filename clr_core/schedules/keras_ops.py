@@ -20,7 +20,8 @@ class KerasOps:
 
     def __init__(self, ops: Any) -> None:
         self._ops = ops
-        self.any, self.cos, self.exp2, self.min, self.minimum = ops.any, ops.cos, ops.exp2, ops.min, ops.minimum
+        self.any, self.min, self.max = ops.any, ops.min, ops.max
+        self.cos, self.exp2, self.minimum = ops.cos, ops.exp2, ops.minimum
 
     def asarray(self, x: Any, dtype: Any = None) -> Any:
         if dtype is None and isinstance(x, list) and isinstance(x[0], float):
