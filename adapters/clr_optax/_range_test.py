@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, overload
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from clr_core import LRCurve, RangeTest, check
@@ -180,7 +181,5 @@ def range_test(
 
 def _check_key(rng: Any) -> None:
     dtype = getattr(rng, "dtype", None)
-    if rng is not None and (
-        dtype is None or not (jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) or dtype == "uint32")
-    ):
+    if rng is not None and (dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == "uint32")):
         raise TypeError(f"rng must be a key made by jax.random.key, or None, got rng={check.shown(rng)}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from clr_core import Schedule
 from clr_core.schedules.arrays import whole_steps
@@ -49,7 +50,7 @@ def schedule_lr(schedule: Schedule) -> Callable[[Any], jax.Array]:
         >>> tx = optax.inject_hyperparams(optax.sgd, hyperparam_dtype=jax.numpy.float32)(lr, momentum=m)
     """
     highest = check_schedule("schedule", schedule).limits()[1]
-    if highest > float(jnp.finfo(jnp.float32).max):
+    if highest > float(np.finfo(np.float32).max):
         raise ValueError(f"schedule must stay within float32, got one of up to {highest!r}")
 
     def lr(count: Any) -> jax.Array:

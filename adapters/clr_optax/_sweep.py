@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +17,7 @@ import optax
 
 from clr_optax._current_lr import find, injected_lrs, is_injected_lr
 from clr_optax._describe import has_trace, name_of
-from clr_optax._probe import first_updates, not_following
+from clr_optax._probe import not_following, nothing_moves, update_sizes
 
 RULE = (
     "tx must be a function from a learning rate to an optimizer, such as optax.adam or "
@@ -54,7 +55,7 @@ def sweep(tx: Any, shapes: Any, start_lr: float) -> Sweep:
     def new_state() -> Any:
         return build(first).init(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes))
 
-    opt_state = _traced(new_state)
+    opt_state = _traced(partial(jax.eval_shape, new_state))
     _check(opt_state, shapes)
     ignored: set[str] = set()
 
@@ -75,15 +76,17 @@ def sweep(tx: Any, shapes: Any, start_lr: float) -> Sweep:
         optimizer = optax.with_extra_args_support(build(lr))
         return optimizer.update(grads, _with_lr(state, lr, ratios), params, **extra)  # type: ignore[no-any-return]
 
-    def probe() -> tuple[list[Any], list[Any], list[Any]]:
+    def probe(number: int = 0) -> tuple[list[Any], list[Any], list[Any]]:
         rates = [node.hyperparams["learning_rate"] for _, node in injected_lrs(new_state())]
         ratios = [rate / (first if is_function else rates[0]) for rate in rates]
-        return rates, *first_updates(shapes, lambda params: init(params, ratios), lambda *now: update(*now, ratios))
+        return rates, *update_sizes(shapes, partial(init, ratios=ratios), partial(update, ratios=ratios), number)
 
     # Some optimizers take any extra argument, some only their own.
-    while unexpected := _unexpected_argument(probe):
-        ignored.add(unexpected)
-    rates, sizes, differences = jax.device_get(jax.jit(probe)())
+    while isinstance(lowered := _lowered(probe), str):
+        ignored.add(lowered)
+    rates, sizes, differences = jax.device_get(lowered.compile()())
+    if nothing_moves(sizes):
+        rates, sizes, differences = jax.device_get(jax.jit(partial(probe, 1))())
     if not is_function and not rates:
         raise TypeError(f"{RULE}; this one's learning rate is fixed")
     unit = float(first) if is_function else float(rates[0])
@@ -96,8 +99,8 @@ def sweep(tx: Any, shapes: Any, start_lr: float) -> Sweep:
             "learning rate, to every optimizer in tx"
         )
     return Sweep(
-        lambda params: init(params, ratios),
-        lambda *now: update(*now, ratios),
+        partial(init, ratios=ratios),
+        partial(update, ratios=ratios),
         name_of(tx, opt_state),
         has_trace(opt_state),
     )
@@ -126,8 +129,8 @@ def _with_lr(state: Any, lr: jax.Array, ratios: Any) -> Any:
 
 
 _ACCUMULATES = (
-    "update the parameters at every batch, since each batch has its own learning rate: leave MultiSteps and "
-    "apply_every out and pass batches as large as those they would add up"
+    "update at every batch, since each batch has its own learning rate: leave MultiSteps and apply_every out, "
+    "and pass batches as large as those they would add up"
 )
 _SEARCHES = "take the learning rate it is given, but a line search chooses its own: build it with linesearch=None"
 
@@ -166,10 +169,10 @@ def is_lookahead(params: Any) -> bool:
     return isinstance(params, optax.LookaheadParams)
 
 
-def _traced(function: Callable[[], Any]) -> Any:
-    """The shapes of what an optimizer returns; its own errors as one of ours, with theirs in it."""
+def _traced(trace: Callable[[], Any]) -> Any:
+    """What tracing an optimizer gives; its errors as one of ours that quotes them."""
     try:
-        return jax.eval_shape(function)
+        return trace()
     except Exception as error:
         text = str(error).strip().partition("\n")[0]
         raise TypeError(
@@ -178,13 +181,12 @@ def _traced(function: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _unexpected_argument(probe: Callable[[], Any]) -> str | None:
-    """The extra argument that the optimizer does not take, if there is one."""
+def _lowered(probe: Callable[[], Any]) -> Any:
+    """The probe, ready to compile, or the name of an extra argument that the optimizer does not take."""
     try:
-        _traced(probe)
+        return _traced(jax.jit(probe).lower)
     except TypeError as error:
         found = re.search(r"unexpected keyword argument '(value|grad|value_fn|obj_fn|grad_fn)'", str(error))
         if found is None:
             raise
         return found[1]
-    return None
