@@ -13,20 +13,16 @@ from clr_core.bounds.suggest import suggest_bounds
 from clr_core.range_test.curve import LRCurve
 from clr_core.range_test.machine import RangeTest
 from clr_core.range_test.smoothing import smooth, steepest_descent
-from clr_core.schedules.base import Schedule, from_dict, register_scale_fn
-from clr_core.schedules.baselines import (
-    constant,
-    exponential_ramp,
-    linear_decay,
-    linear_ramp,
-    step_decay,
-    warmup_stable_decay,
-)
+from clr_core.schedules.base import Schedule
+from clr_core.schedules.baselines import constant, cosine_decay, linear_decay, step_decay, warmup_stable_decay
 from clr_core.schedules.compose import join, momentum_for, with_warmup
 from clr_core.schedules.cyclic import cyclic, exp_range, triangular, triangular2
 from clr_core.schedules.one_cycle import one_cycle
 from clr_core.schedules.plan import CyclePlan, plan_cycles
+from clr_core.schedules.ramps import exponential_ramp, linear_ramp
 from clr_core.schedules.restarts import cosine_restarts
+from clr_core.schedules.saving import from_dict
+from clr_core.schedules.scale_fns import register_scale_fn
 
 __version__ = "26.11.0"
 
@@ -39,6 +35,7 @@ __all__ = [
     "Schedule",
     "Undetermined",
     "constant",
+    "cosine_decay",
     "cosine_restarts",
     "cyclic",
     "exp_range",

@@ -19,12 +19,12 @@ def whole(name: str, value: Any, *, minimum: int = 1, maximum: int = MAX_STEP) -
     """``value`` as an int in ``minimum..maximum``; anything with ``__index__`` but a bool will do."""
     rule = f"{name} must be an int >= {minimum}"
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{rule}, got {name}={value!r}")
+        raise TypeError(f"{rule}, got {name}={shown(value)}")
     number = operator.index(value)
     if number < minimum:
-        raise ValueError(f"{rule}, got {name}={number}")
+        raise ValueError(f"{rule}, got {name}={shown(number)}")
     if number > maximum:
-        raise ValueError(f"{name} must be an int <= {maximum}, got {name}={number}")
+        raise ValueError(f"{name} must be an int <= {maximum}, got {name}={shown(number)}")
     return number
 
 
@@ -45,11 +45,11 @@ def real(
     ]
     rule = f"{name} must be a finite number" + (" " + " and ".join(limits) if limits else "")
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{rule}, got {name}={value!r}")
+        raise TypeError(f"{rule}, got {name}={shown(value)}")
     try:
         number = float(value)
     except OverflowError:
-        raise ValueError(f"{rule}, got {name}={value!r}") from None
+        raise ValueError(f"{rule}, got {name}={shown(value)}") from None
     if not (math.isfinite(number) and minimum <= number <= maximum and above < number < below):
         raise ValueError(f"{rule}, got {name}={number!r}")
     return number
@@ -59,7 +59,7 @@ def choice(name: str, value: Any, options: Collection[str]) -> str:
     """``value`` if it is one of ``options``."""
     rule = f"{name} must be one of {', '.join(map(repr, options))}"
     if not isinstance(value, str):
-        raise TypeError(f"{rule}, got {name}={value!r}")
+        raise TypeError(f"{rule}, got {name}={shown(value)}")
     if value not in options:
         raise ValueError(f"{rule}, got {name}={value!r}")
     return value
@@ -69,3 +69,11 @@ def ordered(low_name: str, low: float, high_name: str, high: float) -> None:
     """Raise unless ``low <= high``."""
     if low > high:
         raise ValueError(f"{high_name} must be >= {low_name}, got {low_name}={low!r}, {high_name}={high!r}")
+
+
+def shown(value: Any) -> str:
+    """``repr(value)``, or its type where Python refuses: ints of thousands of digits, thousands of nested lists."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):
+        return f"<{type(value).__name__}>"

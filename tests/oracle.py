@@ -193,6 +193,11 @@ def linear_decay(step: int, *, initial_lr: float, total_steps: int, final_lr: fl
     return initial + (final - initial) * Fraction(min(step, total_steps), total_steps)
 
 
+def cosine_decay(step: int, *, initial_lr: float, total_steps: int, final_lr: float) -> Fraction:
+    initial, final = Fraction(initial_lr), Fraction(final_lr)
+    return final + (initial - final) * (1 + cos_pi(Fraction(min(step, total_steps), total_steps))) / 2
+
+
 def warmup_stable_decay(
     step: int,
     *,
@@ -231,6 +236,7 @@ _VALUES: dict[str, Callable[..., Fraction]] = {
     function.__name__: function
     for function in (
         constant,
+        cosine_decay,
         cosine_restarts,
         cyclic,
         exp_range,
@@ -251,6 +257,7 @@ KINDS = tuple(_VALUES)
 
 _BOUNDS = {
     "constant": ("lr", "lr"),
+    "cosine_decay": ("final_lr", "initial_lr"),
     "cosine_restarts": ("min_lr", "max_lr"),
     "linear_decay": ("final_lr", "initial_lr"),
     "momentum_for": ("low", "high"),
@@ -281,7 +288,7 @@ def allowed(config: dict[str, Any], step: int, eps: float) -> Fraction:
         bottom, top = bounds(config["schedule"])
         return 16 * Fraction(eps) * Fraction(config["high"]) * top / (top - bottom)
     rounded = 4
-    if kind in ("cosine_restarts", "exp_range", "exponential_ramp", "step_decay"):
+    if kind in ("cosine_decay", "cosine_restarts", "exp_range", "exponential_ramp", "step_decay"):
         rounded = 16
     if config.get("shape") == "cosine" or config.get("anneal") == "cosine":
         rounded = 16

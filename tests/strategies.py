@@ -185,13 +185,16 @@ def single_cycles(draw: st.DrawFn) -> Schedule:
 
 @st.composite
 def baselines(draw: st.DrawFn) -> Schedule:
-    """``constant``, ``linear_decay``, ``warmup_stable_decay``, ``step_decay`` and the two ramps."""
+    """``constant``, the decays, ``warmup_stable_decay`` and the two ramps."""
     low, high = draw(bounds())
-    kind = draw(st.sampled_from(["constant", "linear_decay", "warmup_stable_decay", "step_decay", "linear", "exp"]))
+    kinds = ["constant", "linear_decay", "cosine_decay", "warmup_stable_decay", "step_decay", "linear", "exp"]
+    kind = draw(st.sampled_from(kinds))
     if kind == "constant":
         return clr_core.constant(high)
     if kind == "linear_decay":
         return clr_core.linear_decay(high, draw(sizes()), final_lr=low)
+    if kind == "cosine_decay":
+        return clr_core.cosine_decay(high, draw(sizes()), final_lr=low)
     if kind == "warmup_stable_decay":
         total = draw(sizes())
         decay = draw(sizes(maximum=total))
@@ -307,6 +310,9 @@ def corners() -> list[Schedule]:
         clr_core.constant(0.0),
         clr_core.linear_decay(0.1, 1000),
         clr_core.linear_decay(0.1, LAST_STEP, final_lr=0.01),
+        clr_core.cosine_decay(0.1, 1000),
+        clr_core.cosine_decay(0.1, 1, final_lr=0.1),
+        clr_core.cosine_decay(1.0, LAST_STEP, final_lr=0.01),
         clr_core.warmup_stable_decay(1.0, 100, 10, 20),
         clr_core.warmup_stable_decay(1.0, LAST_STEP, 2**24 + 1, LAST_STEP - 2**24 - 1, final_lr=0.1),
         clr_core.warmup_stable_decay(1.0, 7, 0, 7),

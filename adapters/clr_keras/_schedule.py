@@ -79,4 +79,4 @@ def value_at(schedule: clr_core.Schedule, step: Any, steps_per_update: int = 1) 
     step = ops.cast(step, "int32")
     if steps_per_update > 1:
         step = step // steps_per_update
-    return ops.cast(schedule(step, xp=_namespace), "float32")
+    return ops.cast(schedule.evaluate(step, _namespace), "float32")

@@ -1,13 +1,17 @@
-"""Batches, in whichever way they are given: stacked for a scan, or one after the other for a loop."""
+"""Batches, however they come: stacked for a scan, or one after the other for a loop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from clr_core import check
+from clr_core.range_test.batches import endless
 
 _RULE = (
     "batches must be a list or another iterable of batches, or a tuple, dict or array that "
@@ -16,19 +20,20 @@ _RULE = (
 
 
 def stack(batches: Any, num_steps: int) -> Any:
-    """The batches stacked along the first axis of every array; None where they come one by one or differ.
+    """The batches stacked along the first axis of every array; None where they come one by one or differ in shape.
 
     Args:
-        batches: A list of batches; or an array, tuple, dict or other pytree that is stacked already; or
+        batches: A list of batches; or an array, tuple, dict or other pytree of stacked batches; or
             any other iterable of batches.
         num_steps: How many will be used at most.
     """
     if isinstance(batches, list):
         return _stack_list(batches[:num_steps])
     if jax.tree_util.all_leaves([batches]) and not hasattr(batches, "ndim"):
-        if not isinstance(batches, Iterable):
-            raise TypeError(f"{_RULE}, got batches={batches!r}")
+        if not isinstance(batches, Iterable) or isinstance(batches, str | bytes):
+            raise TypeError(f"{_RULE}, got batches={check.shown(batches)}")
         return None
+    _check_arrays(batches)
     shapes = [np.shape(leaf) for leaf in jax.tree.leaves(batches)]
     if not shapes or any(shape[:1] != shapes[0][:1] or not shape or not shape[0] for shape in shapes):
         raise ValueError(f"{_RULE}, whose length all its arrays share, got arrays of shapes {shapes}")
@@ -38,13 +43,15 @@ def stack(batches: Any, num_steps: int) -> Any:
 def _stack_list(batches: list[Any]) -> Any:
     if not batches:
         raise ValueError(f"{_RULE}, and at least one batch, got batches=[]")
+    for batch in batches:
+        _check_arrays(batch)
     structure: Any = jax.tree.structure(batches[0])
     if any(jax.tree.structure(batch) != structure for batch in batches):
         return None
     columns = list(zip(*map(jax.tree.leaves, batches), strict=True))
     if any(len({(np.shape(leaf), jnp.result_type(leaf)) for leaf in column}) > 1 for column in columns):
         return None
-    # NumPy's stay on the host until the scan needs them: one transfer instead of one each.
+    # NumPy arrays stay on the host until the scan needs them: one transfer in place of one each.
     stacked = [
         (np if all(isinstance(leaf, np.ndarray) for leaf in column) else jnp).stack(column) for column in columns
     ]
@@ -57,17 +64,25 @@ def number_of_batches(stacked: Any) -> int:
 
 
 def one_by_one(batches: Iterable[Any], num_steps: int) -> Iterator[Any]:
-    """``num_steps`` batches, beginning again where the iterable ends, if it can be iterated again."""
-    drawn = 0
-    while drawn < num_steps:
-        before = drawn
-        for batch in batches:
-            yield batch
-            drawn += 1
-            if drawn == num_steps:
-                return
-        if drawn == before:
-            raise ValueError(
-                f"batches must last for num_steps={num_steps} updates, but they ended after {drawn}: give "
-                "more, a list or another iterable that can be begun again, or a smaller num_steps"
+    """``num_steps`` batches, from the beginning again where the iterable ends."""
+    for batch in islice(endless("batches", batches), num_steps):
+        _check_arrays(batch)
+        yield batch
+
+
+def _check_arrays(batch: Any) -> None:
+    """Refuse what JAX cannot compute with, such as the tensors of a DataLoader."""
+    for path, leaf in jax.tree_util.tree_flatten_with_path(batch)[0]:
+        if not _is_numeric(leaf):
+            kind = f"{type(leaf).__module__}.{type(leaf).__qualname__}"
+            raise TypeError(
+                f"batches must hold NumPy or JAX arrays of numbers, got {kind} at batch{jax.tree_util.keystr(path)}: "
+                "convert them, in a DataLoader by collate_fn=lambda examples: "
+                "jax.tree.map(lambda *leaves: np.stack(leaves), *examples)"
             )
+
+
+def _is_numeric(leaf: Any) -> bool:
+    if isinstance(leaf, np.ndarray | np.generic):
+        return leaf.dtype.kind not in "OSUMm"
+    return isinstance(leaf, jax.Array | bool | int | float | complex) or hasattr(leaf, "__jax_array__")

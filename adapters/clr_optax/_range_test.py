@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from itertools import repeat
 from typing import Any, overload
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from clr_core import LRCurve, RangeTest, check
 from clr_optax._batches import number_of_batches, one_by_one, stack
-from clr_optax._describe import sweep
-from clr_optax._run import loop, scan_of, seeds_scan_of
+from clr_optax._params import read_params
+from clr_optax._restore import RestoreRandomStates
+from clr_optax._run import loop, outcomes, scan_of, seeds_scan_of
 from clr_optax._step import begin, make_step
+from clr_optax._sweep import sweep
 
 
 @overload
@@ -76,48 +78,54 @@ def range_test(
     evaluate: Callable[..., Any] | None = None,
     seeds: int | None = None,
 ) -> LRCurve | list[LRCurve]:
-    """The curve of a short training from ``params`` while the learning rate rises: loss against LR.
+    """The curve of a short training run from ``params`` while the learning rate rises: loss against LR.
 
     Same as driving a ``clr_core.RangeTest``, but the updates are one compiled ``lax.scan``, and the rule
-    that ends the test is applied to the losses it returns. Batches that differ in shape or come out of an
-    iterator go through a loop over a compiled step instead, to the same curve; it runs at most ten updates
-    past the test's end, and on Ctrl-C returns what was recorded so far, with stop reason ``"interrupted"``.
-    Nothing handed in is changed or donated. The rate used is the one recorded, rounded to float32.
+    that ends the test is applied to the losses it returns. Batches that differ in shape or come from an
+    iterator go through a loop over a compiled step, which gives the same curve; it runs at most ten updates
+    past the end of the test, and on Ctrl-C returns what was recorded, with stop reason ``"interrupted"``.
+    Nothing you pass is changed or donated, and the random states of Python, NumPy and torch, which a loader
+    may draw from, are restored. The learning rate used is the one recorded, rounded to float32; a ``tx``
+    whose updates do not scale with it is refused.
 
     Args:
         loss_fn: ``loss_fn(params, batch) -> loss``, traceable. With ``state``, ``rng`` or ``has_aux`` it
-            takes and returns more, as below.
-        params: The parameters to begin with, a pytree of floating arrays. With ``seeds`` also a function
-            from a key to such, which gives each seed its own.
+            takes and returns more, see below.
+        params: The parameters to begin with, a pytree of floating-point arrays; for ``optax.lookahead``
+            its ``LookaheadParams``, of which ``loss_fn`` gets the fast ones and ``evaluate`` the slow ones.
+            With ``seeds`` also a function from a key to parameters, which gives each seed its own.
         tx: A function from a learning rate to an Optax optimizer: ``optax.adam``, or
             ``lambda lr: optax.chain(optax.clip(1.0), optax.adam(lr, b1=0.8))``; it gets a traced float32.
             Or an optimizer made by ``optax.inject_hyperparams`` with a number for ``learning_rate``. If
-            there are several of those, as in ``multi_transform``, they keep their ratios, and the rate
-            recorded is that of the first.
-        batches: What ``loss_fn`` gets, one an update, from the beginning again when they run out. An
-            array, tuple, dict or other pytree is a stack of batches along the first axis of each array; a
-            *list* is a list of batches; any other iterable is gone through as it is. Sharded over a mesh, the
-            updates are data-parallel.
+            there are several of those, as in ``multi_transform``, they keep their ratios, and the recorded
+            rate is that of the first. Its ``update`` gets the extra arguments ``value``, ``grad``,
+            ``value_fn``, ``obj_fn`` and ``grad_fn`` as far as it takes them, on the batch of the update.
+        batches: One for each update, from the beginning again when they run out. An array, tuple, dict or
+            other pytree is a stack of batches along the first axis of each array; a *list* is a list of
+            batches; any other iterable is iterated over. Batches sharded over a mesh make the updates
+            data-parallel.
         start_lr, end_lr, num_steps, mode, divergence: As in ``clr_core.RangeTest``.
-        optimizer: Name for ``LRCurve.optimizer``, on which the best bounds depend. Left out, it is Optax's
+        optimizer: Name for ``LRCurve.optimizer``, on which the best bounds depend. By default Optax's
             own name for ``tx`` ("adamw"); for a function of yours "adam", "lion", "rmsprop" or "adafactor" where
-            its state shows that, else None. For "sgd", in any case, ``LRCurve.momentum`` is whether the state
-            of ``tx`` holds an ``optax.trace``.
-        state: Anything that changes as the training goes, such as running means: called with
-            ``state=``, ``loss_fn`` returns ``(loss, new_state)``.
-        rng: A key; ``loss_fn`` is called with ``rng=``, another one at every update.
+            its state shows it, else None. For "sgd", in upper or lower case, ``LRCurve.momentum`` is whether
+            the state of ``tx`` has an ``optax.trace``.
+        state: Anything that changes during training apart from the parameters, such as running means:
+            ``loss_fn`` is called with ``state=`` and returns ``(loss, new_state)``.
+        rng: A key: ``loss_fn`` is called with ``rng=``, a different key at every update.
         has_aux: Whether ``loss_fn`` returns ``(loss, aux)``; with ``state``, ``(loss, (new_state, aux))``.
         metric: A function from ``aux`` to a number that is better when higher, for ``LRCurve.metrics``.
         evaluate: ``evaluate(params) -> loss``, with ``state=`` if there is a state, and ``-> (loss, aux)`` if
-            there is a ``metric``: run after each update and recorded instead of the loss of its batch.
-        seeds: Run that many tests at once, an int >= 1, and return a list of curves. Test i begins with
-            ``params(jax.random.key(i))`` if ``params`` is a function, goes through the batches in the order
+            there is a ``metric``: called after each update, and recorded in place of the loss of its batch.
+        seeds: Run this many tests at once, an int >= 1, and return a list of curves. Test i begins with
+            ``params(jax.random.key(i))`` if ``params`` is a function, takes the batches in the order
             ``numpy.random.default_rng(i).permutation(number_of_batches)``, and folds i into ``rng``.
 
     Raises:
-        TypeError: An argument is of the wrong kind; the rate inside ``tx`` is fixed.
-        ValueError: An argument is out of its range; the batches cannot be stacked though ``seeds`` asks for
-            it, or an iterator ends too soon; ``tx`` follows a schedule or accumulates gradients.
+        TypeError: An argument is of the wrong kind; the learning rate in ``tx`` is fixed or is not the
+            argument it takes; ``tx`` needs other extra arguments.
+        ValueError: An argument is out of its range; ``seeds`` is given with batches that cannot be stacked;
+            an iterator ends too soon; ``tx`` follows a schedule, searches for its own rate, accumulates
+            gradients, or is ``sam`` without ``opaque_mode=True``.
 
     Example:
         >>> import clr_core, clr_optax, jax.numpy as jnp, optax
@@ -137,14 +145,11 @@ def range_test(
         raise TypeError(f"loss_fn must be a function, got loss_fn={loss_fn!r}")
     if metric is not None and not has_aux and evaluate is None:
         raise TypeError("metric must come with has_aux=True or with evaluate: it reads the aux of one of them")
-    # Some models can be called as well, but those are pytrees, not leaves.
-    init = params if callable(params) and jax.tree_util.all_leaves([params]) else None
-    if init is not None and seeds is None:
-        raise TypeError("params must be parameters, got a function of a key: call it, or say how many seeds")
+    _check_key(rng)
+    init, shapes = read_params(params, several=seeds is not None)
     stacked = stack(batches, ramp.num_steps)
     if stacked is None and seeds is not None:
         raise ValueError(f"batches must be stacked, or a list of batches of one shape, for several seeds, got {seeds=}")
-    shapes = jax.eval_shape(lambda: params) if init is None else jax.eval_shape(init, jax.random.key(0))
     swept = sweep(tx, shapes, start_lr)
     step = make_step(loss_fn, swept, has_state=state is not None, has_aux=has_aux, metric=metric, evaluate=evaluate)
     name = swept.name if optimizer is None else optimizer
@@ -153,16 +158,16 @@ def range_test(
     lrs = np.array(ramp.values(ramp.num_steps), np.float32)
     if stacked is None:
         training = jax.jit(partial(begin, swept))(params, state)
-        try:
-            _record(tests[0], loop(step, training, one_by_one(batches, len(lrs)), rng, lrs))
-        except KeyboardInterrupt:
-            tests[0].stop("interrupted")
+        with RestoreRandomStates(batches), tests[0].interruptible() as test:
+            for recorded in loop(step, training, one_by_one(batches, len(lrs)), rng, lrs):
+                test.record_all(recorded if metric else [(loss,) for loss, _ in recorded])
+                if test.done:
+                    break
         return tests[0].curve
     count = number_of_batches(stacked)
     order = np.arange(len(lrs)) % count
     if seeds is None:
-        losses, metrics = jax.jit(scan_of(step, swept))(params, state, rng, lrs, order, stacked)
-        _record(tests[0], _pairs(losses, metrics))
+        tests[0].record_all(outcomes(*jax.jit(scan_of(step, swept))(params, state, rng, lrs, order, stacked)))
         return tests[0].curve
     # NumPy's permutations, since JAX's would take longer to compile than the rest.
     orders = np.stack([np.random.default_rng(seed).permutation(count)[order] for seed in range(num_tests)])
@@ -170,18 +175,11 @@ def range_test(
     given = params if init is None else None
     losses, metrics = jax.device_get(run(np.arange(num_tests), given, state, rng, lrs, orders, stacked))
     for seed, test in enumerate(tests):
-        _record(test, _pairs(losses[seed], None if metrics is None else metrics[seed]))
+        test.record_all(outcomes(losses[seed], None if metrics is None else metrics[seed]))
     return [test.curve for test in tests]
 
 
-def _pairs(losses: jax.Array, metrics: jax.Array | None) -> Iterable[tuple[Any, Any]]:
-    losses, metrics = jax.device_get((losses, metrics))
-    return zip(losses, repeat(None) if metrics is None else metrics, strict=False)
-
-
-def _record(test: RangeTest, recorded: Iterable[tuple[Any, Any]]) -> None:
-    """Tell the test what was recorded, as far as it wants to know."""
-    for loss, metric in recorded:
-        test.record(loss, metric)
-        if test.done:
-            break
+def _check_key(rng: Any) -> None:
+    dtype = getattr(rng, "dtype", None)
+    if rng is not None and (dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == "uint32")):
+        raise TypeError(f"rng must be a key made by jax.random.key, or None, got rng={check.shown(rng)}")

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 from jax import lax
 
-from clr_optax._describe import Sweep
 from clr_optax._step import Step, Training, begin
+from clr_optax._sweep import Sweep
 
 READ_EVERY = 10
 """Updates of the loop between two looks at its losses; each look waits for the device."""
@@ -33,9 +33,9 @@ def scan_of(step: Step, swept: Sweep) -> Callable[..., tuple[Any, Any]]:
 
 
 def seeds_scan_of(step: Step, swept: Sweep, init: Callable[[Any], Any] | None) -> Callable[..., tuple[Any, Any]]:
-    """As ``scan_of``, but ``(seeds, params, ...)`` with an order for each, which also has its own parameters and rng.
+    """As ``scan_of``, but for ``(seeds, params, ...)``: each seed has its own order of batches, parameters and rng.
 
-    Without ``init``, which makes parameters of a key, all begin with those given.
+    Without ``init``, which makes parameters from a key, all seeds begin with the parameters given.
     """
     run = scan_of(step, swept)
 
@@ -47,8 +47,14 @@ def seeds_scan_of(step: Step, swept: Sweep, init: Callable[[Any], Any] | None) -
     return jax.vmap(run_seed, in_axes=(0, None, None, None, None, 0, None))
 
 
-def loop(step: Step, training: Training, batches: Iterable[Any], rng: Any, lrs: Any) -> Iterator[tuple[Any, Any]]:
-    """The loss and metric of one update after the other; up to ``READ_EVERY`` are run ahead."""
+def outcomes(losses: Any, metrics: Any) -> list[tuple[Any, ...]]:
+    """``(loss,)`` or ``(loss, metric)`` of each update of a scan, as ``RangeTest.record_all`` takes them."""
+    losses, metrics = jax.device_get((losses, metrics))
+    return [(loss,) for loss in losses] if metrics is None else list(zip(losses, metrics, strict=True))
+
+
+def loop(step: Step, training: Training, batches: Iterable[Any], rng: Any, lrs: Any) -> Iterator[list[Any]]:
+    """The ``(loss, metric)`` of one update after the other, in groups of ``READ_EVERY``."""
     step = jax.jit(step)
     waiting: list[Any] = []
     try:
@@ -57,9 +63,9 @@ def loop(step: Step, training: Training, batches: Iterable[Any], rng: Any, lrs: 
             waiting.append(recorded)
             if len(waiting) == READ_EVERY:
                 ready, waiting = waiting, []
-                yield from jax.device_get(ready)
+                yield jax.device_get(ready)
     except (Exception, KeyboardInterrupt):
-        # What was run before counts; the test may even be over.
-        yield from jax.device_get(waiting)
+        # The updates before it count, and may even complete the test.
+        yield jax.device_get(waiting)
         raise
-    yield from jax.device_get(waiting)
+    yield jax.device_get(waiting)

@@ -7,29 +7,35 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from clr_core import Schedule
+from clr_core.schedules.arrays import whole_steps
+from clr_core.schedules.base import check_schedule
 
 
 def schedule_lr(schedule: Schedule) -> Callable[[Any], jax.Array]:
     """The Optax schedule, ``count -> value``, of a core schedule.
 
     Same as calling the schedule itself, which works under ``jit`` too, but the value is a float32 JAX
-    array whatever ``jax_enable_x64`` and ``jax_numpy_dtype_promotion`` say, so that nothing around it
-    changes its dtype or is traced anew. Put it wherever Optax takes a schedule: ``optax.adam(...)``,
-    ``optax.inject_hyperparams``, ``optax.join_schedules``, inside ``optax.MultiSteps``.
+    array whatever ``jax_enable_x64`` and ``jax_numpy_dtype_promotion`` are, so it neither changes a dtype
+    around it nor causes another trace. Use it wherever Optax takes a schedule: in ``optax.adam(...)``,
+    ``optax.inject_hyperparams``, ``optax.join_schedules`` or inside ``optax.MultiSteps``.
 
     Args:
         schedule: Any ``clr_core`` schedule, of a learning rate, a momentum or another number.
 
     Returns:
-        A pure function of the count, an int or an int32, uint32 or int64 array of any shape; traceable.
+        A pure function of the count, an int or an array of ints of any width and shape; traceable. A
+        negative count has the value of count 0: ``optax.join_schedules`` calls each of its schedules at
+        every count and discards the values of those that have not begun.
 
     Error: that of the schedule, with eps of float32, also under ``jit``.
 
     Raises:
         TypeError: ``schedule`` is not a core schedule; when called, the count is not an int.
-        ValueError: When called with a Python int that is negative or above 2**31-1.
+        ValueError: The schedule has values that overflow float32; when called, a Python int is above
+            2**31-1.
 
     Example:
         >>> import clr_core, clr_optax, jax, optax
@@ -38,19 +44,21 @@ def schedule_lr(schedule: Schedule) -> Callable[[Any], jax.Array]:
         (0.0, 1.0, 0.5)
         >>> tx = optax.sgd(lr, momentum=0.9)
 
-        Momentum that moves against the rate; in float32, since bfloat16 would make 1.0 of 0.999:
+        Momentum that moves opposite to the learning rate; in float32, since bfloat16 rounds 0.999 to 1.0:
 
         >>> m = clr_optax.schedule_lr(clr_core.momentum_for(clr_core.triangular(0.0, 1.0, step_size=4)))
         >>> tx = optax.inject_hyperparams(optax.sgd, hyperparam_dtype=jax.numpy.float32)(lr, momentum=m)
     """
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"schedule must be a clr_core schedule, got schedule={schedule!r}")
+    highest = check_schedule("schedule", schedule).limits()[1]
+    if highest > float(np.finfo(np.float32).max):
+        raise ValueError(f"schedule must stay within float32, got one of up to {highest!r}")
 
     def lr(count: Any) -> jax.Array:
         if type(count) is int:
-            return jnp.asarray(schedule(count), jnp.float32)
+            return jnp.asarray(schedule(max(count, 0)), jnp.float32)
         # The core formulas multiply ints by floats, which strict promotion refuses.
         with jax.numpy_dtype_promotion("standard"):
-            return jnp.asarray(schedule(count, xp=jnp), jnp.float32)
+            steps = jnp.maximum(whole_steps(count, jnp), 0)
+            return jnp.asarray(schedule.evaluate(steps, jnp), jnp.float32)
 
     return lr

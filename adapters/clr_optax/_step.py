@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from clr_optax._describe import Sweep
+from clr_optax._sweep import Sweep
 
 
 class Training(NamedTuple):
-    """What one update hands to the next."""
+    """What one update passes to the next."""
 
     params: Any
     opt_state: Any
@@ -26,7 +26,7 @@ Step = Callable[[Training, Any, Any, Any, Any], tuple[Training, tuple[jax.Array,
 
 
 def begin(optimizer: Sweep, params: Any, state: Any) -> Training:
-    """The training before its first update; traceable."""
+    """The state of training before the first update; traceable."""
     params, state = jax.tree.map(_strong, (params, state))
     return Training(params, jax.tree.map(_strong, optimizer.init(params)), state)
 
@@ -57,7 +57,7 @@ def make_step(
         if not has_state:
             loss, aux = pair(loss_fn(params, batch, **keywords))
             return loss, (None, aux)
-        # Rebuilt under this trace: Flax NNX refuses to write into variables made under another.
+        # Rebuilt in this trace: Flax NNX refuses to write into variables that were made in another.
         own_state = jax.tree.map(lambda leaf: leaf, state)
         loss, rest = pair(loss_fn(params, batch, state=own_state, **keywords))
         new_state, aux = pair(rest) if has_aux else (rest, None)
@@ -68,13 +68,15 @@ def make_step(
         params, opt_state, state = training
         keywords = {} if rng is None else {"rng": jax.random.fold_in(rng, number)}
         gradient = jax.value_and_grad(objective, has_aux=True)
-        (loss, (new_state, aux)), grads = gradient(params, state, batch, keywords)
-        updates, new_opt_state = optimizer.update(lr, grads, opt_state, params, loss)
+        (loss, (new_state, aux)), grads = gradient(trained(params), state, batch, keywords)
+        updates, new_opt_state = optimizer.update(
+            lr, grads, opt_state, params, loss, lambda now: objective(now, state, batch, keywords)[0]
+        )
         after = Training(optax.apply_updates(params, updates), new_opt_state, new_state)
-        # A float32 rate turns some half-precision states into float32; a number, as in training, would not.
+        # A float32 rate turns some half-precision states into float32; a Python number, as in training, would not.
         after = jax.tree.map(lambda new, old: lax.convert_element_type(new, old.dtype), after, training)
         if evaluate is not None:
-            evaluated = evaluate(after.params, **({"state": after.state} if has_state else {}))
+            evaluated = evaluate(evaluated_params(after.params), **({"state": after.state} if has_state else {}))
             loss, aux = (evaluated, None) if metric is None else _pair(evaluated, _EVALUATE_RETURNS)
         recorded = _scalar("loss", loss), None if metric is None else _scalar("metric", metric(aux))
         return after, recorded
@@ -82,17 +84,27 @@ def make_step(
     return step
 
 
+def trained(params: Any) -> Any:
+    """The parameters that the loss is differentiated for: with ``optax.lookahead`` the fast ones."""
+    return params.fast if isinstance(params, optax.LookaheadParams) else params
+
+
+def evaluated_params(params: Any) -> Any:
+    """The parameters to evaluate: with ``optax.lookahead`` the slow ones."""
+    return params.slow if isinstance(params, optax.LookaheadParams) else params
+
+
 _EVALUATE_RETURNS = "evaluate must return (loss, aux) for metric to read"
 
 
 def _pair(value: Any, rule: str) -> tuple[Any, Any]:
     if not isinstance(value, tuple) or len(value) != 2:
-        raise TypeError(f"{rule}, got a {type(value).__name__} where a pair is due")
+        raise TypeError(f"{rule}, got a {type(value).__name__}")
     return value
 
 
 def _strong(leaf: Any) -> Any:
-    """The array without JAX's weak type, which would not survive the first update and cost a second trace."""
+    """The array without JAX's weak type, which the first update would remove, at the cost of a second trace."""
     array = jnp.asarray(leaf)
     return lax.convert_element_type(array, array.dtype)
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from typing import Any
 
 from clr_core import check
-from clr_core.schedules.base import Schedule, policies
+from clr_core.schedules.base import POLICIES, Schedule
 from clr_core.schedules.picture import scene_of_values
 from clr_core.views.figure import figure_of
 from clr_core.views.text import picture
 
 _TYPES = {"int": int, "float": float, "str": str}
+
+MOST_DRAWN = 10_000_000
+"""Values that a picture holds in memory; CSV and JSON are written as they are computed."""
 
 
 def add_parser(commands: Any) -> None:
@@ -24,12 +28,12 @@ def add_parser(commands: Any) -> None:
         description="Show what a schedule does before training with it.",
     )
     kinds: Any = parser.add_subparsers(metavar="KIND", required=True)
-    for name, cls in sorted(policies().items()):
+    for name, cls in sorted(POLICIES.items()):
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # every policy is a dataclass
         types = {item.name: _argument_type(item) for item in fields}
         required = [item for item in fields if item.default is dataclasses.MISSING]
         if any(types[item.name] is None for item in required):
-            continue  # schedules made of schedules cannot be said in words
+            continue  # a schedule made of schedules does not fit on a command line
         kind = kinds.add_parser(name, help=_summary(cls), description=_summary(cls))
         for item in fields:
             if (argument_type := types[item.name]) is None:
@@ -60,12 +64,22 @@ def run(arguments: argparse.Namespace) -> None:
         for step in range(steps):
             print(f"{step},{schedule(step)!r}")
     elif arguments.json:
-        print(json.dumps({"schedule": schedule.to_dict(), "values": schedule.values(steps)}))
+        _print_json(schedule, steps)
+    elif steps > MOST_DRAWN:
+        raise ValueError(f"steps must be an int <= {MOST_DRAWN} for a picture, got steps={steps}: add --csv or --json")
     elif arguments.plot:
         figure_of(scene_of_values(repr(schedule), schedule.values(steps)), arguments.plot)
         print(f"wrote {arguments.plot}")
     else:
         print("\n".join(text_picture(schedule, steps)))
+
+
+def _print_json(schedule: Schedule, steps: int) -> None:
+    """What ``json.dumps`` would print, value by value."""
+    sys.stdout.write(f'{{"schedule": {json.dumps(schedule.to_dict())}, "values": [{schedule(0)!r}')
+    for step in range(1, steps):
+        sys.stdout.write(f", {schedule(step)!r}")
+    print("]}")
 
 
 def text_picture(schedule: Schedule, steps: int) -> list[str]:
@@ -85,5 +99,5 @@ def _summary(cls: type[Schedule]) -> str:
 
 
 def _argument_type(item: dataclasses.Field[Any]) -> Any:
-    """int, float or str as the field is annotated; None where a command line cannot say it."""
+    """int, float or str as the field is annotated; None for what does not fit on a command line."""
     return _TYPES.get(str(item.type).removesuffix(" | None"))

@@ -17,7 +17,7 @@ from typing import Any
 from clr_core import check
 from clr_core.range_test.curve import STOP_REASONS, LRCurve
 from clr_core.range_test.divergence import RunningLoss
-from clr_core.schedules.baselines import exponential_ramp, linear_ramp
+from clr_core.schedules.ramps import exponential_ramp, linear_ramp
 
 _LEAST_RATIO, _GREATEST_RATIO = 1.000001, 1e300
 """Of end_lr / start_lr: below, rounding can make an LR lower than the one before it; above, it can make one 0."""

@@ -1,1 +1,1 @@
-"""step -> value: every schedule, and the means to save, join and plan them."""
+"""step -> value: every schedule, and how to save, join and plan them."""

@@ -1,28 +1,39 @@
-"""What every schedule is: an immutable value that maps a step to a number."""
+"""What every schedule is: an immutable value that maps a step to a number.
+
+Three rules. A schedule has no state, so resuming, seeking and previewing are exact. Its formula is written once,
+in ``evaluate``, over operators and the names of ``clr_core.schedules.xp``. A step stays an integer, at least 32
+bits wide, until it has been reduced modulo the period.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from numbers import Integral
 from typing import Any, TypeVar, dataclass_transform, overload
 
 from clr_core import check
 from clr_core.schedules import xp as python
+from clr_core.schedules.arrays import check_range, namespace_of, whole_steps
+from clr_core.schedules.scale_fns import scale_fn_name
 
-_KINDS: dict[str, type[Schedule]] = {}
-_SCALE_FNS: dict[str, Callable[[Any], Any]] = {}
+MAX_DEPTH = 50
+"""Schedules within schedules; the formulas, ``repr`` and ``==`` recurse, and Python stops at a thousand calls."""
+
+POLICIES: dict[str, type[Schedule]] = {}
+"""Every policy, by its name in ``from_dict`` and on the command line."""
 
 S = TypeVar("S", bound="type[Schedule]")
-F = TypeVar("F", bound=Callable[[Any], Any])
 
 
 class Schedule:
-    """A pure function of the step: update ``k`` of a training uses ``schedule(k)``, ``k = 0`` is the first.
+    """A pure function of the step: update ``k`` of a training run uses ``schedule(k)``, and ``k = 0`` is the first.
 
-    Schedules have no state. Two that were built alike are equal, hash alike, pickle, and survive
-    ``from_dict(s.to_dict())``; resuming, seeking and previewing need nothing but the step.
+    Schedules have no state. Two with the same arguments are equal and hash alike; every schedule pickles, and
+    ``from_dict(s.to_dict())`` gives an equal one. To resume, seek or preview, the step is all you need.
     """
+
+    depth = 1
+    """Levels of schedules within schedules, this one included; at most ``MAX_DEPTH``."""
 
     @overload
     def __call__(self, step: int, *, xp: None = None) -> float: ...
@@ -32,41 +43,42 @@ class Schedule:
         """The value of update ``step``: a float, or an array where the step is one.
 
         Args:
-            step: Optimizer updates so far, an int in 0..2**31-1, or an array of such (NumPy, JAX;
-                torch and Keras tensors with ``xp=``). The values inside an array are not checked:
-                under ``jit`` there are none yet.
-            xp: Namespace to compute in: ``numpy``, ``jax.numpy``, ``torch`` or any other with the
-                array-API names. Left out, it is read off the step.
+            step: Optimizer updates so far, an int in 0..2**31-1, or an array of such ints of any width
+                (NumPy, JAX; torch and Keras tensors with ``xp=``).
+            xp: Namespace to compute in: ``numpy``, ``jax.numpy``, ``torch``, ``keras.ops`` or any other
+                with the array-API names. By default that of the step.
 
         Returns:
-            A float for an int; for an array, one of the same shape in the namespace's own default
-            floating dtype (NumPy float64, JAX float32 unless x64 is on, torch's default dtype).
+            A float for an int. For an array, an array of the same shape in the namespace's default
+            floating dtype (NumPy float64, JAX float32 unless x64 is on, torch's default dtype, Keras float32).
 
         Raises:
             TypeError: The step is not an int (a bool, a float, a float array).
-            ValueError: The step is negative or above 2**31-1.
+            ValueError: The step is negative or above 2**31-1. Inside an array this is checked where the
+                values are known: not under ``jit`` or in a graph.
         """
         if xp is None and type(step) is int:
             if 0 <= step <= check.MAX_STEP:
                 return self.evaluate(step, python)
-            raise ValueError(f"step must be an int in 0..{check.MAX_STEP}, got step={step}")
+            raise ValueError(f"step must be an int in 0..{check.MAX_STEP}, got step={check.shown(step)}")
         return self._array_value(step, xp)
 
     def _array_value(self, step: Any, xp: Any) -> Any:
         if xp is None:
-            # NumPy's scalars are arrays to the array API, and ints to everybody who counts with them.
+            # To the array API NumPy's scalars are arrays; to everybody who counts with them they are ints.
             if isinstance(step, Integral) or not hasattr(step, "__array_namespace__"):
                 return self(check.whole("step", step, minimum=0))
             xp = step.__array_namespace__()
-        step = xp.asarray(step)
-        if "int" not in str(step.dtype):
-            raise TypeError(f"step must be an int or an array of ints, got dtype {step.dtype}")
+        xp = namespace_of(xp)
+        step = whole_steps(step, xp)
+        check_range(step, xp)
         return self.evaluate(step, xp)
 
     def evaluate(self, step: Any, xp: Any) -> Any:
         """The formula itself, over operators and ``xp`` alone, without the checks of a call.
 
-        For adapters, which check the step themselves and call this between two updates.
+        For adapters, which check the step themselves and call this between two updates. An array of
+        steps must be at least 32 bits wide (``clr_core.schedules.arrays.whole_steps``).
         """
         raise NotImplementedError
 
@@ -75,7 +87,7 @@ class Schedule:
         raise NotImplementedError
 
     def _completed_cycles(self, step: int) -> int:
-        """Cycles that ended before update ``step``; 0 for a schedule that has none."""
+        """Cycles completed before update ``step``; 0 for a schedule without cycles."""
         return 0
 
     def values(self, n: int) -> list[float]:
@@ -85,21 +97,21 @@ class Schedule:
     def cycle(self, step: int) -> int:
         """The 0-based number of the cycle that update ``step`` belongs to.
 
-        It is the number of cycles complete before that update, so a schedule without cycles says 0
-        throughout, and a single cycle says 1 once it is over.
+        This is the number of cycles completed before that update: always 0 for a schedule without
+        cycles, and 1 after the end of a single cycle.
         """
         return self._completed_cycles(check.whole("step", step, minimum=0))
 
     def is_cycle_end(self, step: int) -> bool:
-        """Whether update ``step`` is the last one of its cycle: the moment for a snapshot."""
+        """Whether update ``step`` is the last one of its cycle: the time to take a snapshot."""
         step = check.whole("step", step, minimum=0)
         return self._completed_cycles(step + 1) > self._completed_cycles(step)
 
     def to_dict(self) -> dict[str, Any]:
-        """The schedule as plain JSON values; ``clr_core.from_dict`` turns them back into an equal one.
+        """The schedule as a dict of JSON values; ``clr_core.from_dict`` reads it back as an equal schedule.
 
         Raises:
-            ValueError: A ``scale_fn`` in it was never registered with ``register_scale_fn``.
+            ValueError: It has a ``scale_fn`` that is not registered with ``register_scale_fn``.
         """
         arguments = {name: _to_json(value) for name, value in self._arguments().items()}
         return {"kind": type(self).__name__} | arguments
@@ -123,98 +135,29 @@ class Schedule:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+
 
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
 def arguments(cls: S) -> S:
-    """Make the annotations of a class of schedules its arguments, stored once and for all."""
-    # What Schedule has already is not generated for each class: that is most of the time an import takes.
-    dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    """Make the annotated fields of a class of schedules its constructor's arguments, and freeze them."""
+    # Generating methods is most of the time an import takes: not those that Schedule has, and none where a
+    # class adds no field to its base.
+    if "__annotations__" in vars(cls):
+        dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
     return cls
 
 
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
 def policy(cls: S) -> S:
-    """Make a class of schedules a policy: ``arguments``, and readable by ``from_dict`` under its own name."""
+    """Make a class of schedules a policy: ``arguments``, and ``from_dict`` knows it by its name."""
     cls = arguments(cls)
-    _KINDS[cls.__name__] = cls
+    POLICIES[cls.__name__] = cls
     return cls
-
-
-def from_dict(config: dict[str, Any]) -> Schedule:
-    """The schedule that ``Schedule.to_dict`` described.
-
-    Args:
-        config: A dict with ``"kind"``, the policy's name, and its arguments; it is not changed.
-
-    Raises:
-        TypeError: ``config`` is not a dict, or an argument is missing or unknown.
-        ValueError: The kind is unknown or an argument is out of its range.
-
-    Example:
-        >>> import clr_core
-        >>> s = clr_core.triangular(1e-3, 6e-3, step_size=2000)
-        >>> clr_core.from_dict(s.to_dict()) == s
-        True
-    """
-    if not isinstance(config, dict):
-        raise TypeError(f"config must be a dict made by to_dict(), got config={config!r}")
-    kind = check.choice("kind", config.get("kind"), _KINDS)
-    arguments = {name: _from_json(value) for name, value in config.items() if name != "kind"}
-    return _KINDS[kind](**arguments)
-
-
-def policies() -> dict[str, type[Schedule]]:
-    """Every policy by the name ``from_dict`` and the command line know it by."""
-    return dict(_KINDS)
-
-
-def register_scale_fn(name: str) -> Callable[[F], F]:
-    """A decorator that names a ``scale_fn``, so that ``to_dict`` can write it and ``from_dict`` find it.
-
-    Args:
-        name: Non-empty, not taken by another function; the same in the process that saves and the
-            one that loads.
-
-    Raises:
-        TypeError: The name is not a str, or what is decorated is not a function.
-        ValueError: The name is empty or belongs to another function.
-
-    Example:
-        >>> import clr_core
-        >>> @clr_core.register_scale_fn("halve")
-        ... def halve(cycle):
-        ...     return 0.5 ** (cycle - 1)
-        >>> s = clr_core.cyclic(0.0, 1.0, step_size=10, scale_fn=halve)
-        >>> clr_core.from_dict(s.to_dict())(30)
-        0.5
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a non-empty str, got name={name!r}")
-    if not name:
-        raise ValueError(f"name must be a non-empty str, got name={name!r}")
-
-    def register(function: F) -> F:
-        if not callable(function):
-            raise TypeError(f"scale_fn must be callable, got scale_fn={function!r}")
-        taken = _SCALE_FNS.get(name, function)
-        # The same definition run again, as notebooks do, replaces itself.
-        if (taken.__module__, taken.__qualname__) != (function.__module__, function.__qualname__):
-            raise ValueError(f"name must not be taken by another scale_fn, got name={name!r}")
-        _SCALE_FNS[name] = function
-        return function
-
-    return register
-
-
-def scale_fn_name(function: Callable[[Any], Any]) -> str:
-    """The name a ``scale_fn`` was registered under."""
-    for name, registered in _SCALE_FNS.items():
-        if registered is function:
-            return name
-    raise ValueError(
-        f"scale_fn must be registered before it can be saved, got scale_fn={function!r}: put "
-        '@clr_core.register_scale_fn("a_name") above its definition, where it is saved and where it is loaded'
-    )
 
 
 def _to_json(value: Any) -> Any:
@@ -227,29 +170,18 @@ def _to_json(value: Any) -> Any:
     return value
 
 
-def _from_json(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(_from_json(item) for item in value)
-    if isinstance(value, dict):
-        return from_dict(value) if "kind" in value else _registered_scale_fn(value)
-    return value
-
-
-def _registered_scale_fn(config: dict[str, Any]) -> Callable[[Any], Any]:
-    name = config.get("scale_fn")
-    if not isinstance(name, str) or name not in _SCALE_FNS:
-        raise ValueError(
-            f"scale_fn must be a registered name, got scale_fn={name!r}: import the module that "
-            f"registers it with @clr_core.register_scale_fn({name!r}) first"
-        )
-    return _SCALE_FNS[name]
-
-
 def check_schedule(name: str, value: Any) -> Schedule:
     """``value`` if it is a schedule."""
     if not isinstance(value, Schedule):
-        raise TypeError(f"{name} must be a clr_core schedule, got {name}={value!r}")
+        raise TypeError(f"{name} must be a clr_core schedule, got {name}={check.shown(value)}")
     return value
+
+
+def check_depth(name: str, inner: int) -> int:
+    """The depth of a schedule made of others that are ``inner`` deep."""
+    if inner >= MAX_DEPTH:
+        raise ValueError(f"{name} must be nested at most {MAX_DEPTH} schedules deep, got {inner + 1}")
+    return inner + 1
 
 
 def check_momentum(name: str, value: Any) -> Schedule:
@@ -261,5 +193,5 @@ def check_momentum(name: str, value: Any) -> Schedule:
 
 
 def lerp(low: float, high: float, weight: Any) -> Any:
-    """``low + (high - low) * weight``, in a form that is exact at weight 0 and at weight 1."""
+    """``low + (high - low) * weight``, exact at weight 0 and at weight 1."""
     return low * (1 - weight) + high * weight

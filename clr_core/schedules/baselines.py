@@ -1,4 +1,4 @@
-"""The schedules people compare with, and the two ramps of the range test. None of them cycles."""
+"""The baselines to compare cycles with; none of them has any."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class constant(Schedule):
     Args:
         lr: The value, >= 0.
 
-    Error: at most 4 eps(dtype) * lr: the rounding of ``lr`` to the dtype.
+    Error: at most 4 eps(dtype) * lr, from rounding ``lr`` to the dtype.
 
     Raises:
         TypeError: ``lr`` is of the wrong kind.
@@ -42,30 +42,8 @@ class constant(Schedule):
         return self.lr, self.lr
 
 
-@policy
-class linear_decay(Schedule):
-    """A straight line from ``initial_lr`` to ``final_lr``: today's strongest simple baseline.
-
-    ``initial_lr + (final_lr - initial_lr) * min(step, N) / N`` with ``N = total_steps``: the final
-    value is that of step N, one past the last of N updates, so none of them is spent at an LR of zero.
-
-    Args:
-        initial_lr: The value at step 0, >= final_lr.
-        total_steps: Updates in the training (``N``), an int >= 1. From step N on the last value holds.
-        final_lr: The value at step N, >= 0.
-
-    Error: at most 4 eps(dtype) * initial_lr, for every step to 2**31-1.
-
-    Raises:
-        TypeError: An argument is of the wrong kind.
-        ValueError: An argument is out of its range.
-
-    Example:
-        >>> import clr_core
-        >>> clr_core.linear_decay(1.0, total_steps=4).values(6)
-        [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
-    """
-
+@arguments
+class _Decay(Schedule):
     initial_lr: float
     total_steps: int
     final_lr: float = field(default=0.0, kw_only=True)
@@ -80,27 +58,85 @@ class linear_decay(Schedule):
             final_lr=final_lr,
         )
 
-    def evaluate(self, step: Any, xp: Any) -> Any:
-        step = xp.where(step < self.total_steps, step, self.total_steps)
-        left = xp.divide(self.total_steps - step, self.total_steps)
-        return lerp(self.final_lr, self.initial_lr, left)
-
     def limits(self) -> tuple[float, float]:
         return self.final_lr, self.initial_lr
 
 
 @policy
+class linear_decay(_Decay):
+    """A straight line from ``initial_lr`` to ``final_lr``: today's strongest simple baseline.
+
+    ``initial_lr + (final_lr - initial_lr) * min(step, N) / N`` with ``N = total_steps``. The final value is
+    reached at step N, one past the last of N updates, so no update is wasted at an LR of zero.
+
+    Args:
+        initial_lr: The value at step 0, >= final_lr.
+        total_steps: Updates in the training run (``N``), an int >= 1. From step N on the value is ``final_lr``.
+        final_lr: The value at step N, >= 0.
+
+    Error: at most 4 eps(dtype) * initial_lr, for every step to 2**31-1.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import clr_core
+        >>> clr_core.linear_decay(1.0, total_steps=4).values(6)
+        [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    """
+
+    def evaluate(self, step: Any, xp: Any) -> Any:
+        step = xp.where(step < self.total_steps, step, self.total_steps)
+        left = xp.divide(self.total_steps - step, self.total_steps)
+        return lerp(self.final_lr, self.initial_lr, left)
+
+
+@policy
+class cosine_decay(_Decay):
+    """Half a cosine from ``initial_lr`` to ``final_lr``, which then holds: the usual schedule of transformers.
+
+    ``final_lr + (initial_lr - final_lr) * (1 + cos(pi * min(step, N) / N)) / 2`` with ``N = total_steps``. The
+    final value is reached at step N, one past the last of N updates, and stays; ``cosine_restarts`` would restart.
+
+    Args:
+        initial_lr: The value at step 0, >= final_lr.
+        total_steps: Updates in the training run (``N``), an int >= 1. From step N on the value is ``final_lr``.
+        final_lr: The value at step N, >= 0.
+
+    Error: at most 16 eps(dtype) * initial_lr, for every step to 2**31-1.
+
+    Raises:
+        TypeError: An argument is of the wrong kind.
+        ValueError: An argument is out of its range.
+
+    Example:
+        >>> import clr_core
+        >>> s = clr_core.cosine_decay(1.0, total_steps=4)
+        >>> [round(value, 4) for value in s.values(6)]
+        [1.0, 0.8536, 0.5, 0.1464, 0.0, 0.0]
+
+    Source: I. Loshchilov and F. Hutter, SGDR, 2016, equation 5, without restarts.
+    """
+
+    def evaluate(self, step: Any, xp: Any) -> Any:
+        step = xp.where(step < self.total_steps, step, self.total_steps)
+        left = xp.divide(self.total_steps - step, self.total_steps)
+        return lerp(self.final_lr, self.initial_lr, (1 - xp.cos(left * math.pi)) / 2)
+
+
+@policy
 class warmup_stable_decay(Schedule):
-    """A trapezoid: up to ``peak_lr`` over the warmup, constant, and straight down to ``final_lr``.
+    """A trapezoid: a linear warmup to ``peak_lr``, a plateau, and a linear decay to ``final_lr``.
 
     With ``N = total_steps``, ``w = warmup_steps`` and ``d = decay_steps``: ``peak_lr * step/w`` before
     step w, ``peak_lr`` before step N-d, then ``final_lr + (peak_lr - final_lr) * (N - step)/d``.
 
     Args:
         peak_lr: The plateau, >= final_lr.
-        total_steps: Updates in the training (``N``), an int >= 1. From step N on the last value holds.
+        total_steps: Updates in the training run (``N``), an int >= 1. From step N on the value is ``final_lr``.
         warmup_steps: Updates before the plateau (``w``), >= 0.
-        decay_steps: Updates after it (``d``), >= 1; warmup and decay are at most N together.
+        decay_steps: Updates after the plateau (``d``), >= 1; warmup and decay together are at most N.
         final_lr: The value at step N, >= 0.
 
     Error: at most 4 eps(dtype) * peak_lr, for every step to 2**31-1.
@@ -195,100 +231,3 @@ class step_decay(Schedule):
 
     def limits(self) -> tuple[float, float]:
         return 0.0, self.initial_lr
-
-
-@arguments
-class _Ramp(Schedule):
-    start_lr: float
-    end_lr: float
-    num_steps: int
-
-    def __post_init__(self) -> None:
-        self._set(
-            start_lr=check.real("start_lr", self.start_lr, minimum=0.0),
-            end_lr=check.real("end_lr", self.end_lr, minimum=0.0),
-            num_steps=check.whole("num_steps", self.num_steps, minimum=2),
-        )
-
-    def evaluate(self, step: Any, xp: Any) -> Any:
-        last = self.num_steps - 1
-        step = xp.where(step < last, step, last)
-        if self.start_lr <= self.end_lr:
-            return self._below(self.start_lr, self.end_lr, last - step, xp)
-        return self._below(self.end_lr, self.start_lr, step, xp)
-
-    def _below(self, low: float, high: float, distance: Any, xp: Any) -> Any:
-        """The value ``distance`` steps away from the higher end of the ramp."""
-        raise NotImplementedError
-
-    def limits(self) -> tuple[float, float]:
-        return min(self.start_lr, self.end_lr), max(self.start_lr, self.end_lr)
-
-
-@policy
-class linear_ramp(_Ramp):
-    """A straight line whose first value is ``start_lr`` and whose last is ``end_lr``, both exactly.
-
-    ``start_lr + (end_lr - start_lr) * step / (num_steps - 1)``; afterwards the last value holds.
-
-    Args:
-        start_lr: The value at step 0, >= 0.
-        end_lr: The value at step ``num_steps - 1``, >= 0, above or below ``start_lr``.
-        num_steps: Values on the line, an int >= 2.
-
-    Error: at most 4 eps(dtype) * max(start_lr, end_lr), for every step to 2**31-1.
-
-    Raises:
-        TypeError: An argument is of the wrong kind.
-        ValueError: An argument is out of its range.
-
-    Example:
-        >>> import clr_core
-        >>> clr_core.linear_ramp(0.0, 1.0, num_steps=5).values(6)
-        [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
-
-    Source: the range test of Smith 2015, section 3.3.
-    """
-
-    def _below(self, low: float, high: float, distance: Any, xp: Any) -> Any:
-        return lerp(high, low, xp.divide(distance, self.num_steps - 1))
-
-
-@policy
-class exponential_ramp(_Ramp):
-    """Equal ratios from ``start_lr`` to ``end_lr``; the first and the last value are exact.
-
-    ``start_lr * (end_lr / start_lr)**(step / (num_steps - 1))``; afterwards the last value holds.
-
-    Args:
-        start_lr: The value at step 0, > 0.
-        end_lr: The value at step ``num_steps - 1``, > 0, above or below ``start_lr``.
-        num_steps: Values on the ramp, an int >= 2.
-
-    Error: at most 16 eps(dtype) * max(start_lr, end_lr), for every step to 2**31-1.
-
-    Raises:
-        TypeError: An argument is of the wrong kind.
-        ValueError: An argument is out of its range.
-
-    Example:
-        >>> import clr_core
-        >>> clr_core.exponential_ramp(1.0, 16.0, num_steps=5).values(6)
-        [1.0, 2.0, 4.0, 8.0, 16.0, 16.0]
-    """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check.real("start_lr", self.start_lr, above=0.0)
-        check.real("end_lr", self.end_lr, above=0.0)
-
-    @cached_property
-    def _octaves(self) -> float:
-        """log2 of the lower end over the higher; their logarithms may be large where this is small."""
-        low, high = map(math.frexp, self.limits())
-        return math.log2(low[0] / high[0]) + (low[1] - high[1])
-
-    def _below(self, low: float, high: float, distance: Any, xp: Any) -> Any:
-        last = self.num_steps - 1
-        value = xp.exp2(xp.divide(distance, last) * self._octaves) * high
-        return xp.where(distance < last, value, low)

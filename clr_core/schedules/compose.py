@@ -1,4 +1,4 @@
-"""Schedules made of schedules; pure like their parts."""
+"""Schedules made of schedules, and as pure as those."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from itertools import pairwise
 from typing import Any
 
 from clr_core import check
-from clr_core.schedules.base import Schedule, lerp, policy
-from clr_core.schedules.baselines import linear_ramp
+from clr_core.schedules.base import Schedule, check_depth, check_schedule, lerp, policy
+from clr_core.schedules.ramps import linear_ramp
 
 
 @policy
 class join(Schedule):
-    """One schedule after another; each begins at its own step 0, and a boundary belongs to the later one.
+    """One schedule after another, each from its own step 0; the value at a boundary is the later one's.
 
     ``schedules[i](step - boundaries[i-1])`` for ``boundaries[i-1] <= step < boundaries[i]``.
 
     Args:
         schedules: At least one schedule.
-        boundaries: The step at which each schedule but the first begins: rising ints >= 1, one
+        boundaries: The step at which each schedule after the first begins: increasing ints >= 1, one
             fewer than there are schedules.
 
-    Error: that of the piece in charge.
+    Error: that of the schedule at that step.
 
     Raises:
         TypeError: An argument is of the wrong kind.
-        ValueError: The boundaries do not rise, or their number does not fit.
+        ValueError: The boundaries do not increase, their number does not fit, or schedules are nested more
+            than 50 deep.
 
     Example:
         >>> import clr_core
@@ -44,7 +45,7 @@ class join(Schedule):
         schedules = _items("schedules", self.schedules)
         boundaries = _items("boundaries", self.boundaries)
         for index, schedule in enumerate(schedules):
-            _check_schedule(f"schedules[{index}]", schedule)
+            check_schedule(f"schedules[{index}]", schedule)
         boundaries = tuple(check.whole(f"boundaries[{i}]", boundary) for i, boundary in enumerate(boundaries))
         if len(schedules) != len(boundaries) + 1:
             raise ValueError(
@@ -52,8 +53,9 @@ class join(Schedule):
                 f"{len(boundaries)} boundaries for {len(schedules)} schedules"
             )
         if any(late <= early for early, late in pairwise(boundaries)):
-            raise ValueError(f"boundaries must rise, got boundaries={boundaries}")
-        self._set(schedules=schedules, boundaries=boundaries)
+            raise ValueError(f"boundaries must increase, got boundaries={boundaries}")
+        depth = check_depth("schedules", max(schedule.depth for schedule in schedules))
+        self._set(schedules=schedules, boundaries=boundaries, depth=depth)
 
     def evaluate(self, step: Any, xp: Any) -> Any:
         value = self.schedules[0].evaluate(step, xp)
@@ -77,14 +79,14 @@ class join(Schedule):
 
 
 def with_warmup(schedule: Schedule, warmup_steps: int, *, start_lr: float = 0.0) -> join:
-    """``schedule`` delayed by a straight rise from ``start_lr`` to its first value.
+    """``schedule`` after a linear warmup from ``start_lr`` to its first value.
 
     ``start_lr + (schedule(0) - start_lr) * step / warmup_steps`` before step ``warmup_steps``, from
     there on ``schedule(step - warmup_steps)``.
 
     Args:
-        schedule: What follows the warmup.
-        warmup_steps: Updates in the rise, an int >= 1.
+        schedule: The schedule after the warmup.
+        warmup_steps: Updates in the warmup, an int >= 1.
         start_lr: The value at step 0, >= 0.
 
     Returns:
@@ -99,7 +101,7 @@ def with_warmup(schedule: Schedule, warmup_steps: int, *, start_lr: float = 0.0)
         >>> clr_core.with_warmup(clr_core.constant(1.0), 4).values(6)
         [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     """
-    _check_schedule("schedule", schedule)
+    check_schedule("schedule", schedule)
     warmup_steps = check.whole("warmup_steps", warmup_steps)
     start_lr = check.real("start_lr", start_lr, minimum=0.0)
     ramp = linear_ramp(start_lr, schedule(0), num_steps=warmup_steps + 1)
@@ -110,9 +112,8 @@ def with_warmup(schedule: Schedule, warmup_steps: int, *, start_lr: float = 0.0)
 class momentum_for(Schedule):
     """Momentum (or beta1) that moves opposite to an LR schedule: lowest where the LR is highest.
 
-    ``high + (low - high) * h`` with ``h = (schedule(step) - base) / (max - base)`` held in [0, 1]: base
-    and max are the bounds the schedule was built with (of a ``join``, the lowest and the highest of
-    its parts).
+    ``high + (low - high) * h`` with ``h = (schedule(step) - base) / (max - base)`` clipped to [0, 1], where
+    base and max are the schedule's own bounds (for a ``join``, the lowest and the highest of its parts).
 
     Args:
         schedule: The LR schedule; its two bounds must differ.
@@ -123,7 +124,7 @@ class momentum_for(Schedule):
 
     Raises:
         TypeError: An argument is of the wrong kind.
-        ValueError: An argument is out of its range, or the schedule's LR never moves.
+        ValueError: An argument is out of its range, the schedule is constant or nested more than 49 deep.
 
     Example:
         >>> import clr_core
@@ -139,11 +140,11 @@ class momentum_for(Schedule):
     high: float = field(default=0.95, kw_only=True)
 
     def __post_init__(self) -> None:
-        _check_schedule("schedule", self.schedule)
+        check_schedule("schedule", self.schedule)
         low = check.real("low", self.low, minimum=0.0, below=1.0)
         high = check.real("high", self.high, minimum=0.0, below=1.0)
         check.ordered("low", low, "high", high)
-        self._set(low=low, high=high)
+        self._set(low=low, high=high, depth=check_depth("schedule", self.schedule.depth))
         bottom, top = self._bounds
         if bottom == top:
             raise ValueError(f"schedule must have two different bounds, got schedule={self.schedule!r}")
@@ -165,12 +166,7 @@ class momentum_for(Schedule):
         return self.schedule._completed_cycles(step)
 
 
-def _check_schedule(name: str, value: Any) -> None:
-    if not isinstance(value, Schedule):
-        raise TypeError(f"{name} must be a clr_core schedule, got {name}={value!r}")
-
-
 def _items(name: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise TypeError(f"{name} must be a list or tuple, got {name}={value!r}")
+        raise TypeError(f"{name} must be a list or tuple, got {name}={check.shown(value)}")
     return tuple(value)

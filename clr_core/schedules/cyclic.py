@@ -68,16 +68,17 @@ class _Cycle(Schedule):
 
 @policy
 class triangular(_Cycle):
-    """A wave between two constant bounds: ``base_lr + (max_lr - base_lr) * h``.
+    """A triangle wave between two constant bounds.
 
-    With ``k, pos = divmod(step, up + down)``, ``h = min(pos/up, (up + down - pos)/down)``.
+    ``base_lr + (max_lr - base_lr) * h`` with ``k, pos = divmod(step, up + down)`` and
+    ``h = min(pos/up, (up + down - pos)/down)``.
 
     Args:
         base_lr: Lower bound, >= 0; the value at every multiple of the period.
         max_lr: Upper bound, >= base_lr; the value ``step_size`` updates later.
-        step_size: Updates in the rising half (``up``), an int >= 1; 2 to 10 epochs is the usual choice.
-        step_size_down: Updates in the falling half (``down``); as many as ``step_size`` if left out.
-            The whole period is at most 2**31-1.
+        step_size: Updates in the rising half (``up``), an int >= 1; usually 2 to 10 epochs.
+        step_size_down: Updates in the falling half (``down``), by default ``step_size``. The whole
+            period is at most 2**31-1.
 
     Error: at most 4 eps(dtype) * max_lr, for every step to 2**31-1.
 
@@ -97,9 +98,11 @@ class triangular(_Cycle):
 
 @policy
 class triangular2(_Cycle):
-    """``triangular`` whose height halves at each cycle's end: ``base_lr + (max_lr - base_lr) * h * 0.5**k``.
+    """``triangular``, but the height halves at the end of each cycle.
 
-    Args: as ``triangular``; ``k`` is the 0-based cycle.
+    ``base_lr + (max_lr - base_lr) * h * 0.5**k`` with the 0-based cycle ``k`` and ``h`` as in ``triangular``.
+
+    Args: as ``triangular``.
 
     Error: at most 4 eps(dtype) * max_lr, for every step to 2**31-1.
 
@@ -123,7 +126,7 @@ class triangular2(_Cycle):
 
 @policy
 class exp_range(_Cycle):
-    """``triangular`` that declines by ``gamma`` at every update.
+    """``triangular``, but it decays by ``gamma`` at every update.
 
     ``decay="amplitude"`` (the common code): ``base_lr + (max_lr - base_lr) * h * gamma**step``.
     ``decay="bounds"`` (Smith's text, "each boundary value declines"):
@@ -147,7 +150,7 @@ class exp_range(_Cycle):
         [1.0, 1.0, 0.25, 0.25]
 
     Source: Smith 2015, section 3.1. Differs from source: the default is what bckenstler/CLR, torch
-    and TensorFlow Addons compute, not what the text says; ``decay="bounds"`` is the text.
+    and TensorFlow Addons compute; ``decay="bounds"`` is what the paper's text says.
     """
 
     gamma: float = field(kw_only=True)
@@ -173,16 +176,19 @@ class exp_range(_Cycle):
 
 @policy
 class cyclic(_Cycle):
-    """The general cycle: any shape, any scale: ``base_lr + (max_lr - base_lr) * shape(h) * scale_fn(x)``.
+    """A cycle of any shape, scaled by any function.
+
+    ``base_lr + (max_lr - base_lr) * shape(h) * scale_fn(x)`` with ``h`` as in ``triangular`` and ``x`` the cycle
+    or the step.
 
     Args: as ``triangular``, and
         shape: ``"linear"``: h; ``"cosine"`` (Hann): ``(1 - cos(pi*h))/2``; ``"parabolic"`` (Welch):
             ``1 - (1-h)**2``. Smith found them equivalent in training.
-        scale_fn: Factor on the height, a function of one float that gives a float; 1 if left out.
-            It is given a floating array where the step is an array, so write it with operators.
-            Register it with ``register_scale_fn`` if the schedule is to be saved.
-        scale_mode: What ``scale_fn`` is given: ``"cycle"``, the number of the cycle, counted from 1
-            as in bckenstler/CLR and torch; or ``"iterations"``, the step.
+        scale_fn: Factor on the height, a function from float to float; by default 1. Where the step is
+            an array it is called with a floating array, so write it with operators. To save the schedule,
+            register the function with ``register_scale_fn``.
+        scale_mode: What ``scale_fn`` is called with: ``"cycle"``, the cycle counted from 1 as in
+            bckenstler/CLR and torch, or ``"iterations"``, the step.
 
     Error: at most 4 eps(dtype) * max_lr for "linear" and "parabolic", 16 for "cosine", for every
     step to 2**31-1 and a ``scale_fn`` that is exact and at most 1.
@@ -197,7 +203,7 @@ class cyclic(_Cycle):
         >>> s.values(8)
         [0.0, 0.75, 1.0, 0.75, 0.0, 0.375, 0.5, 0.375]
 
-    Source: Smith 2015, section 3.1, and the footnote on the windows tried.
+    Source: Smith 2015, section 3.1, and its footnote on other windows.
     """
 
     shape: str = field(default="linear", kw_only=True)
@@ -218,6 +224,6 @@ class cyclic(_Cycle):
             height = height * (2 - height)
         if self.scale_fn is not None:
             count = cycle + 1 if self.scale_mode == "cycle" else step
-            # A division, since that alone makes a float of an int in every namespace.
+            # A division: the one operation that turns an int into a float in every namespace.
             height = height * self.scale_fn(xp.divide(count, 1))
         return lerp(self.base_lr, self.max_lr, height)

@@ -1,4 +1,4 @@
-"""The 1cycle policy: one rise, one fall, and a tail far below where it began."""
+"""The 1cycle policy: up once, down once, and on to a final LR far below the first."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ ANNEALS = ("linear", "cosine")
 
 @policy
 class one_cycle(Schedule):
-    """One cycle over a whole training: ``base_lr`` up to ``max_lr``, down to ``final_lr``, then constant.
+    """One cycle over a whole training run: from ``base_lr`` up to ``max_lr``, down to ``final_lr``, then constant.
 
     With ``N = total_steps``, the peak at step ``p`` and the end at step ``e``:
 
-    * ``"smith"``: ``p = N/2``, ``e = N``, straight up and straight down past base_lr
+    * ``"smith"``: ``p = N/2`` and ``e = N``; linear up, and linear down past base_lr
       (``max_lr - (max_lr - final_lr) * (step - p)/p``).
-    * ``"two_phase"``: ``p = rise_fraction*N - 1``, ``e = N - 1``; as torch and fastai do it.
-    * ``"three_phase"``: the same ``p`` and ``e``; down to base_lr by step ``2p``, then on to final_lr.
+    * ``"two_phase"``: ``p = rise_fraction*N - 1`` and ``e = N - 1``, as in torch and fastai.
+    * ``"three_phase"``: the same ``p`` and ``e``; down to base_lr until step ``2p``, then on to final_lr.
 
     Args:
-        base_lr: The value at step 0, >= 0; max_lr/10 to max_lr/25 is usual.
+        base_lr: The value at step 0, >= 0; usually max_lr/10 to max_lr/25.
         max_lr: The peak, >= base_lr.
-        total_steps: Updates in the training (``N``), an int >= 2, even for ``"smith"``. Afterwards
-            the last value holds.
+        total_steps: Updates in the training run (``N``), an int >= 2, even for ``"smith"``. Afterwards
+            the value is ``final_lr``.
         variant: Which of the three.
-        anneal: ``"linear"``, or ``"cosine"``: each straight part becomes half a cosine. Linear
-            for ``"smith"``, cosine for the others if left out.
-        rise_fraction: Share of the training spent rising, in (0, 1), for the last two variants; the
-            peak falls between two steps where ``p`` is not whole. Three phases need at most 1/2.
-        final_lr: The last value, in 0..base_lr; base_lr/1000 for ``"smith"`` (as in his logs),
-            base_lr/10,000 for the others (as in torch) if left out.
+        anneal: ``"linear"``, or ``"cosine"``: each straight part becomes half a cosine. By default linear
+            for ``"smith"`` and cosine for the others.
+        rise_fraction: Share of the run spent rising, in (0, 1), for the last two variants. Where ``p`` is
+            not whole, the peak lies between two steps. Three phases need at most 1/2.
+        final_lr: The last value, in 0..base_lr. By default base_lr/1000 for ``"smith"`` (as in his logs)
+            and base_lr/10,000 for the others (as in torch).
 
     Error: at most 4 eps(dtype) * max_lr if linear, 16 if cosine, for every step to 2**31-1.
 
@@ -82,7 +82,7 @@ class one_cycle(Schedule):
         )
         if smith and self.total_steps % 2:
             raise ValueError(f"total_steps must be even for variant='smith', got total_steps={self.total_steps}")
-        # Not self._phases[1] > 0: the exact product of 0.1, as it is stored, and 10 is a little above 1.
+        # Not self._phases[1] > 0: the exact product of 10 and 0.1, as a float is stored, is a little above 1.
         rises = smith or self.rise_fraction * self.total_steps > 1
         if not (rises and self._phases[2] > 0):
             raise ValueError(
@@ -98,7 +98,7 @@ class one_cycle(Schedule):
     def _phases(self) -> tuple[int, float, float]:
         """The last step before the tail, the step of the peak, and the length of the tail.
 
-        In exact arithmetic: a short tail is a small difference of large numbers.
+        Computed exactly: a short tail is a small difference of large numbers.
         """
         from fractions import Fraction
 
@@ -113,7 +113,7 @@ class one_cycle(Schedule):
         corner, peak, tail = self._phases
         step = xp.where(step < self._end, step, self._end)
         rise = xp.divide(step, peak)
-        # Three phases come down to base_lr as they rose, before the tail.
+        # Three phases come down to base_lr as they went up, before the tail.
         turned = 2 - rise if self.variant == "three_phase" else rise
         height = xp.minimum(rise, turned)
         fall = xp.divide(self._end - step, tail)

@@ -11,28 +11,28 @@ from clr_core import check
 from clr_core.schedules.base import Schedule, lerp, policy
 
 _MOST_CYCLES = 2**16
-"""Cycles of growing length that are tabulated; t_mult = 1.001 needs 15,000, 1.1 some 200."""
+"""Cycles of growing length in the table; t_mult = 1.001 needs 15,000, 1.1 some 200."""
 
 
 @policy
 class cosine_restarts(Schedule):
-    """Cosine descents from ``max_k`` to ``min_lr``, each ``t_mult`` times as long as the one before.
+    """Cosine decays from ``max_k`` towards ``min_lr``, each ``t_mult`` times as long as the one before.
 
-    ``min_lr + (max_k - min_lr) * (1 + cos(pi * T_cur / T_k)) / 2`` with ``max_k = max_lr * decay**k``;
-    ``T_k = period * t_mult**k`` rounded to a whole number (halves up), ``T_cur`` the updates since the
-    last restart. The restarts are found in integers, so update ``T_0 + ... + T_{k-1}`` is at ``max_k``
-    exactly, however long the training.
+    ``min_lr + (max_k - min_lr) * (1 + cos(pi * T_cur / T_k)) / 2`` with ``max_k = max_lr * decay**k``,
+    ``T_k = period * t_mult**k`` rounded to a whole number (halves up) and ``T_cur`` the updates since the
+    last restart. Restarts are computed in integers, so update ``T_0 + ... + T_{k-1}`` is exactly at
+    ``max_k``, however long the run.
 
     Args:
-        min_lr: The value each descent goes towards, >= 0. It is reached at the restart itself, one
-            update past the descent's last.
+        min_lr: The value that each cycle approaches, >= 0. It would be reached one update after the cycle's
+            last, which is the restart.
         max_lr: The value at step 0, >= min_lr.
         period: Updates in the first cycle (``T_0``), an int >= 1.
-        t_mult: Ratio of a cycle's length to the one before, >= 1, whole or not; read as the decimal
-            it is written as. Ratios so near 1 that 2**31-1 steps hold over 65,536 cycles of
-            different lengths are refused.
-        decay: Factor on the maximum at each restart, in (0, 1]. Once ``max_k`` is below ``min_lr``
-            the cycle runs upward, as the formula says.
+        t_mult: Ratio of a cycle's length to the one before, >= 1, whole or not, taken as the decimal you
+            write (1.1 is 11/10). A ratio so close to 1 that 2**31-1 steps hold more than 65,536 cycles of
+            different lengths is refused.
+        decay: Factor on the maximum at each restart, in (0, 1]. Once ``max_k`` is below ``min_lr``, the
+            cycle goes up, as the formula says.
 
     Error: at most 16 eps(dtype) * max_lr, for every step to 2**31-1.
 
@@ -78,11 +78,11 @@ class cosine_restarts(Schedule):
 
     @cached_property
     def _lengths(self) -> list[float]:
-        """Updates in each cycle, as floats: the last one may be longer than an int32 can say."""
+        """Updates in each cycle, as floats: the last cycle may be too long for an int32."""
         if self.t_mult == 1.0:
             return [float(self.period)]
-        # Decimal arithmetic reads t_mult as written (1.1, not the nearest binary fraction), and 60
-        # digits keep each length on the right side of one half.
+        # Decimals take t_mult as written (1.1, not the nearest binary fraction), and 60 digits round
+        # every length correctly.
         from decimal import ROUND_HALF_UP, Context, Decimal
 
         context = Context(prec=60)
@@ -93,7 +93,7 @@ class cosine_restarts(Schedule):
             lengths.append(float(length))
             total += length
             exact = context.multiply(exact, ratio)
-            # A cycle this long is flat as far as any step goes, and its length still fits a float.
+            # A cycle this long is constant up to the last step, and its length still fits a float.
             length = min(int(exact.to_integral_value(ROUND_HALF_UP)), 2**62)
         return lengths
 

@@ -1,7 +1,7 @@
-"""The array-API names the formulas use, for plain Python numbers.
+"""The array-API names that formulas use, for plain Python numbers.
 
-NumPy, ``jax.numpy``, ``keras.ops`` and torch have functions of these names too, and each formula is
-written once over whichever of them it is given as ``xp``. The names are all a formula may use.
+NumPy, ``jax.numpy`` and torch have functions of the same names (``keras.ops`` through ``keras_ops.py``), and each
+formula is written once, over whichever of them it is given as ``xp``. A formula may use no other names.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def minimum(x: Any, y: Any) -> Any:
-    # The built-in min, which takes any number of arguments, needs twice as long.
+    # The built-in min, which takes any number of arguments, takes twice as long.
     return x if x < y else y
 
 

@@ -194,6 +194,21 @@ def test_linear_decay_spends_no_update_at_zero() -> None:
     assert clr_core.linear_decay(1.0, 2, final_lr=0.5).values(4) == [1.0, 0.75, 0.5, 0.5]
 
 
+def test_cosine_decay_is_half_a_cosine_and_holds_its_end() -> None:
+    """Down in half a cosine over 4 updates, halfway at half of them; the final value stays, exactly."""
+    schedule = clr_core.cosine_decay(1.0, 4)
+    assert schedule.values(5) == pytest.approx([1, 0.8536, 0.5, 0.1464, 0], abs=1e-4)
+    assert (schedule(0), schedule(4), schedule(5), schedule(2**31 - 1)) == (1.0, 0.0, 0.0, 0.0)
+    assert clr_core.cosine_decay(1.0, 2, final_lr=0.5).values(4) == [1.0, 0.75, 0.5, 0.5]
+
+
+def test_cosine_decay_is_the_first_cycle_of_restarts() -> None:
+    """Until its end it is SGDR's first cycle; then SGDR restarts and it does not."""
+    decay, restarts = clr_core.cosine_decay(0.3, 50, final_lr=0.01), clr_core.cosine_restarts(0.01, 0.3, 50)
+    assert decay.values(50) == pytest.approx(restarts.values(50), rel=1e-12)
+    assert (decay(50), restarts(50)) == (0.01, 0.3)
+
+
 def test_warmup_stable_decay_is_a_trapezoid() -> None:
     """Up for 2 updates, level for 2, down for 4."""
     schedule = clr_core.warmup_stable_decay(1.0, 8, 2, 4)

@@ -64,6 +64,7 @@ def test_one_cycle_ends_once(variant: str) -> None:
     [
         clr_core.constant(0.1),
         clr_core.linear_decay(0.1, 5),
+        clr_core.cosine_decay(0.1, 5),
         clr_core.step_decay(0.1, factor=0.5, every=2),
         clr_core.linear_ramp(0.1, 1.0, 5),
         clr_core.exponential_ramp(0.1, 1.0, 5),

@@ -52,6 +52,7 @@ def test_restarts_that_a_logarithm_misses(period: int, t_mult: float, step: int)
         clr_core.one_cycle(0.1, 1.0, 10, variant="two_phase", anneal="linear"),
         clr_core.one_cycle(0.1, 1.0, 10, variant="three_phase"),
         clr_core.linear_decay(1.0, 10, final_lr=0.01),
+        clr_core.cosine_decay(1.0, 10, final_lr=0.01),
         clr_core.warmup_stable_decay(1.0, 10, 2, 3, final_lr=0.01),
         clr_core.linear_ramp(0.1, 1.0, 10),
         clr_core.exponential_ramp(1.0, 0.1, 10),

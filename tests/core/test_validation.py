@@ -35,6 +35,7 @@ GOOD: dict[Callable[..., Any], dict[str, Any]] = {
     clr_core.exponential_ramp: {"start_lr": 0.1, "end_lr": 1.0, "num_steps": 4},
     clr_core.constant: {"lr": 0.1},
     clr_core.linear_decay: {"initial_lr": 0.1, "total_steps": 4, "final_lr": 0.01},
+    clr_core.cosine_decay: {"initial_lr": 0.1, "total_steps": 4, "final_lr": 0.01},
     clr_core.warmup_stable_decay: {
         "peak_lr": 0.1,
         "total_steps": 9,
@@ -174,8 +175,8 @@ ORDERS: list[tuple[Callable[[], Any], str]] = [
         lambda: clr_core.join([SCHEDULE], [3]),
         "boundaries must be one fewer than schedules, got 1 boundaries for 1 schedules",
     ),
-    (lambda: clr_core.join([SCHEDULE] * 3, [5, 5]), "boundaries must rise, got boundaries=(5, 5)"),
-    (lambda: clr_core.join([SCHEDULE] * 3, [5, 4]), "boundaries must rise, got boundaries=(5, 4)"),
+    (lambda: clr_core.join([SCHEDULE] * 3, [5, 5]), "boundaries must increase, got boundaries=(5, 5)"),
+    (lambda: clr_core.join([SCHEDULE] * 3, [5, 4]), "boundaries must increase, got boundaries=(5, 4)"),
     (lambda: clr_core.join([SCHEDULE] * 2, [0]), "boundaries[0] must be an int >= 1, got boundaries[0]=0"),
     (
         lambda: clr_core.plan_cycles(epochs=1e9, steps_per_epoch=100),

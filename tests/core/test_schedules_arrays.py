@@ -1,0 +1,129 @@
+"""Arrays of steps: widened before any formula sees them, and refused where a step in them can be seen to be wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import frameworks
+import pytest
+import strategies
+
+import clr_core
+from clr_core import Schedule
+
+LONG = clr_core.triangular(1e-3, 6e-3, step_size=20_000)
+"""Its period, 40,000 updates, is negative as an int16."""
+
+
+def numpy_array(values: list[int], dtype: str) -> Any:
+    return frameworks.load("numpy").array(values, dtype=dtype)
+
+
+def jax_array(values: list[int], dtype: str) -> Any:
+    return frameworks.load("jax.numpy").array(values, dtype=dtype)
+
+
+def torch_tensor(values: list[int], dtype: str) -> Any:
+    torch = frameworks.load("torch")
+    return torch.tensor(values, dtype=getattr(torch, dtype))
+
+
+def keras_tensor(values: list[int], dtype: str) -> Any:
+    return frameworks.load("keras").ops.convert_to_tensor(values, dtype=dtype)
+
+
+def namespace(make: Callable[..., Any]) -> Any:
+    if make is torch_tensor:
+        return frameworks.load("torch")
+    return frameworks.load("keras").ops if make is keras_tensor else None
+
+
+EVERY_ARRAY = pytest.mark.parametrize("make", [numpy_array, jax_array, torch_tensor, keras_tensor])
+
+
+@EVERY_ARRAY
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16"])
+def test_narrow_integers_do_not_wrap(make: Callable[..., Any], dtype: str) -> None:
+    """The LR of step 100 is that of step 100, not the negative one of a period that wrapped around."""
+    values = LONG(make([0, 100], dtype), xp=namespace(make))
+    values = values if hasattr(values, "tolist") else values.numpy()
+    assert values.tolist() == pytest.approx([1e-3, 1.025e-3])
+
+
+@pytest.mark.parametrize("schedule", strategies.corners(), ids=lambda schedule: type(schedule).__name__)
+def test_every_width_gives_the_same_values(schedule: Schedule) -> None:
+    """As wide as an int64 or as narrow as an int8: bit-identical values."""
+    numpy = frameworks.load("numpy")
+    steps = numpy.arange(128)
+    for dtype in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "uint64", ">i2"):
+        assert numpy.array_equal(schedule(steps.astype(dtype)), schedule(steps)), dtype
+
+
+@EVERY_ARRAY
+@pytest.mark.parametrize(
+    ("steps", "dtype", "found"),
+    [([3, -5, -1], "int32", -5), ([0, -1], "int8", -1), (-7, "int16", -7)],
+)
+def test_a_step_out_of_range_is_refused(make: Callable[..., Any], steps: Any, dtype: str, found: int) -> None:
+    """As it is alone, with the step that is out of range in the message."""
+    with pytest.raises(ValueError, match=rf"step must be an int in 0\.\.2147483647, got an array with step={found}$"):
+        LONG(make(steps, dtype), xp=namespace(make))
+
+
+@pytest.mark.parametrize("make", [numpy_array, torch_tensor])
+def test_a_step_past_the_last_is_refused(make: Callable[..., Any]) -> None:
+    """An int64 can count further than every framework can."""
+    with pytest.raises(ValueError, match=f"got an array with step={2**31}"):
+        LONG(make([3, 2**31], "int64"), xp=namespace(make))
+
+
+def test_a_number_with_a_namespace_is_checked() -> None:
+    """``schedule(-5, xp=numpy)`` is refused as ``schedule(-5)`` is."""
+    numpy = frameworks.load("numpy")
+    for step in (-5, numpy.int64(-5), [0, -5]):
+        with pytest.raises(ValueError, match="step=-5"):
+            clr_core.linear_decay(0.1, 1000)(step, xp=numpy)
+
+
+def test_traced_steps_have_no_values_to_look_at() -> None:
+    """jit, vmap and torch.func.vmap compute; a negative step inside is the caller's business."""
+    jax, torch = frameworks.load("jax"), frameworks.load("torch")
+    steps = jax.numpy.arange(5)
+    assert jax.jit(LONG)(steps).tolist() == jax.vmap(LONG)(steps).tolist() == LONG(steps).tolist()
+    mapped = torch.func.vmap(lambda step: LONG(step, xp=torch))(torch.arange(5))
+    assert mapped.tolist() == LONG(torch.arange(5), xp=torch).tolist()
+    jax.jit(LONG)(jax.numpy.array([-5]))
+
+
+COMPILED = """
+import torch, clr_core
+schedule = clr_core.cosine_restarts(0.0, 1.0, 10, t_mult=1.5)
+compiled = torch.compile(lambda step: schedule(step, xp=torch), fullgraph=True, backend="aot_eager")
+print(torch.equal(compiled(torch.arange(100)), schedule(torch.arange(100), xp=torch)))
+"""
+
+
+def test_torch_compile_keeps_one_graph() -> None:
+    """Looking at the steps would break the graph, which ``fullgraph=True`` refuses."""
+    frameworks.load("torch")
+    done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, check=False)
+    assert done.stdout == "True\n", done.stderr[-2000:]
+
+
+def test_tensorflow_graphs_compute() -> None:
+    """In a graph there are no values yet; eagerly there are, and they are checked."""
+    keras = frameworks.load("keras")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the Keras backend is not tensorflow")
+    tensorflow = frameworks.load("tensorflow")
+    compiled = tensorflow.function(lambda step: LONG(step, xp=keras.ops), autograph=False)
+    assert compiled(tensorflow.constant([0, 100], "int16")).numpy().tolist() == pytest.approx([1e-3, 1.025e-3])
+
+
+def test_empty_arrays_are_no_error() -> None:
+    """No step is out of range."""
+    numpy = frameworks.load("numpy")
+    assert LONG(numpy.zeros((0, 3), "int8")).shape == (0, 3)
