@@ -28,9 +28,9 @@ from typing import Any
 import jax
 import numpy as np
 import optax
-from clr_optax._sweep import sweep
 from clr_optax._run import scan_of, seeds_scan_of
 from clr_optax._step import make_step
+from clr_optax._sweep import sweep
 
 import clr_core
 

@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def slip(number: float, draw: random.Random) -> float:
     if kind == "digits":
         text = repr(number)
         digits = [place for place, letter in enumerate(text) if letter.isdigit()]
-        pairs = [(a, b) for a, b in zip(digits, digits[1:], strict=False) if text[a] != text[b]]
+        pairs = [(a, b) for a, b in pairwise(digits) if text[a] != text[b]]
         if pairs:
             a, b = draw.choice(pairs)
             letters = list(text)

@@ -245,7 +245,7 @@ def test_a_plan_and_its_numbers_suggest_the_same() -> None:
     assert (bounds.max_lr, bounds.confidence) == (numbers.max_lr, numbers.confidence)
     with pytest.raises(TypeError, match="must not be given beside a plan, got total_steps=5"):
         suggest_bounds(curve(), plan, total_steps=5)
-    with pytest.raises(TypeError, match="plan must be a CyclePlan, from clr_core.plan_cycles, got plan=500"):
+    with pytest.raises(TypeError, match=r"plan must be a CyclePlan, from clr_core\.plan_cycles, got plan=500"):
         suggest_bounds(curve(), 500)  # type: ignore[arg-type]
 
 

@@ -129,7 +129,7 @@ def test_schedule_draws_a_picture_in_text() -> None:
         "schedule", "linear_ramp", "--start-lr", "0", "--end-lr", "1", "--num-steps", "64", "--steps", "64"
     ).stdout
     assert "first 0, lowest 0, highest 1, last 1" in text
-    assert "        1 |                                                             ***" in text
+    assert "        1 |                                                             ###" in text
 
 
 EVERY_KIND = {

@@ -247,7 +247,7 @@ def test_every_schedule_gets_the_same_updates_and_seeds(capsys):
 
 def test_run_refuses_bad_arguments():
     """An unknown framework or no seed at all is refused before anything is trained."""
-    with pytest.raises(ValueError, match="framework must be one of .*, got framework='mxnet'"):
+    with pytest.raises(ValueError, match=r"framework must be one of .*, got framework='mxnet'"):
         demo.run("mxnet")
     with pytest.raises(TypeError, match="framework must be one of"):
         demo.run(3)
