@@ -43,13 +43,8 @@ def call(kind: str, base_lr: float, max_lr: float, plan: CyclePlan) -> str:
     if kind == "constant":
         return f"clr_core.constant({max_lr:.3g})"
     if kind == "one_cycle":
-        return f"clr_core.one_cycle({base_lr:.3g}, {max_lr:.3g}, total_steps={even_steps(plan)})"
+        return f"clr_core.one_cycle({base_lr:.3g}, {max_lr:.3g}, total_steps={plan.even_steps})"
     return f"clr_core.triangular({base_lr:.3g}, {max_lr:.3g}, step_size={plan.step_size})"
-
-
-def even_steps(plan: CyclePlan) -> int:
-    """The updates of one cycle, whose halves are of the same length."""
-    return max(2, plan.total_steps // 2 * 2)
 
 
 def trust(confidence: float) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clr_core.bounds import report as words
 from clr_core.bounds.landmarks import Landmarks
 from clr_core.bounds.network import Effect
 from clr_core.range_test.curve import LRCurve
@@ -15,11 +14,12 @@ from clr_core.schedules.baselines import constant
 from clr_core.schedules.cyclic import triangular
 from clr_core.schedules.one_cycle import one_cycle
 from clr_core.schedules.plan import CyclePlan
-from clr_core.views.figure import figure_of
-from clr_core.views.html import report_html
-from clr_core.views.report import Report, Section
-from clr_core.views.scene import Band, Mark, Scene, Series
-from clr_core.views.text import report_text
+
+if TYPE_CHECKING:
+    from clr_core.views.report import Report
+    from clr_core.views.scene import Scene
+
+# What only shows a result is imported where it is used, so that importing clr_core stays cheap.
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Bounds:
         if self.kind == "cyclic":
             return triangular(self.base_lr, self.max_lr, step_size=self.plan.step_size)
         if self.kind == "one_cycle":
-            return one_cycle(self.base_lr, self.max_lr, total_steps=words.even_steps(self.plan))
+            return one_cycle(self.base_lr, self.max_lr, total_steps=self.plan.even_steps)
         return constant(self.lr)
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,6 +92,9 @@ class Bounds:
 
     def scene(self) -> Scene:
         """The first curve, and the losses of the others, with the bounds shaded and the landmarks marked."""
+        from clr_core.bounds import report as words
+        from clr_core.views.scene import Band, Mark, Series
+
         marks = [Mark(f"drops fastest at {self.evidence.steepest_lr:.3g}", self.evidence.steepest_lr, "S")]
         if self.evidence.rise_seen:
             rise = self.evidence.rise_lr
@@ -113,6 +116,9 @@ class Bounds:
 
     def report(self) -> Report:
         """What ``print`` and notebooks show, as data."""
+        from clr_core.bounds import report as words
+        from clr_core.views.report import Report, Section
+
         numbers = {"base_lr": self.base_lr, "max_lr": self.max_lr} if self.kind != "constant" else {"lr": self.lr}
         rounded = {name: f"{value:.3g}" for name, value in numbers.items()}
         before = [
@@ -139,9 +145,13 @@ class Bounds:
         )
 
     def __str__(self) -> str:
+        from clr_core.views.text import report_text
+
         return report_text(self.report())
 
     def _repr_html_(self) -> str:
+        from clr_core.views.html import report_html
+
         return report_html(self.report())
 
     def plot(self, path: str | PathLike[str] | None = None, *, ax: Any = None) -> Any:
@@ -154,4 +164,6 @@ class Bounds:
         Raises:
             ModuleNotFoundError: matplotlib is not installed.
         """
+        from clr_core.views.figure import figure_of
+
         return figure_of(self.scene(), path, ax)

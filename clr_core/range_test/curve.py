@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from os import PathLike
 from reprlib import repr  # hostile values nest without end
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clr_core import check
-from clr_core.range_test.picture import scene_of_losses
 from clr_core.range_test.smoothing import looks_smoothed
-from clr_core.views.figure import figure_of
-from clr_core.views.scene import Scene
+
+if TYPE_CHECKING:
+    from clr_core.views.scene import Scene
 
 STOP_REASONS = ("completed", "diverged", "non_finite", "interrupted")
 
@@ -205,6 +205,8 @@ class LRCurve:
 
     def scene(self) -> Scene:
         """What there is to draw: the finite losses, raw and smoothed, and the smoothed metric."""
+        from clr_core.range_test.picture import scene_of_losses
+
         count = self.finite_points
         metrics = None if self.metrics is None else self.metrics[:count]
         return scene_of_losses(self.lrs[:count], self.losses[:count], metrics)
@@ -219,6 +221,8 @@ class LRCurve:
         Raises:
             ModuleNotFoundError: matplotlib is not installed.
         """
+        from clr_core.views.figure import figure_of
+
         return figure_of(self.scene(), path, ax)
 
 

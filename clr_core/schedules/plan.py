@@ -45,6 +45,11 @@ class CyclePlan:
         return self.total_steps - self.requested_steps
 
     @property
+    def even_steps(self) -> int:
+        """``total_steps``, or one fewer where that is odd, at least 2: for one cycle with two halves of one length."""
+        return max(2, self.total_steps // 2 * 2)
+
+    @property
     def step_size_epochs(self) -> float:
         """The step size in epochs.
 
