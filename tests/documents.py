@@ -105,7 +105,7 @@ def compare(example: Example, printed: str | None) -> None:
 def run_commands(example: Example) -> None:
     """Run the ``clr`` commands of a shell block, with this interpreter."""
     for command in commands(example):
-        line = f"clr() {{ {shlex.quote(sys.executable)} -m clr_core \"$@\"; }}\n{command}"
+        line = f'clr() {{ {shlex.quote(sys.executable)} -m clr_core "$@"; }}\n{command}'
         run = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
         assert run.returncode == 0, f"{example.path}:{example.line}: {command}\n{run.stdout}{run.stderr}"
         print(run.stdout, end="")

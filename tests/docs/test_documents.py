@@ -25,9 +25,7 @@ def label(path: Path, needs: set[str]) -> str:
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: f"{label(story.path, story.needs)} {story.line}")
-def test_documents_do_what_they_show(
-    story: documents.Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_documents_do_what_they_show(story: documents.Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks run in order, and print what is shown below them."""
     frameworks.need(story.needs)
     monkeypatch.chdir(tmp_path)
@@ -52,7 +50,9 @@ def test_each_runs_in_one_environment_at_least() -> None:
     needed |= {path.name: documents.imports(path.read_text("utf-8")) for path in EXAMPLES}
     assert README in {story.path for story in STORIES}
     for name, modules in needed.items():
-        assert any(modules <= environment for environment in environments), f"{name}: put <!-- clear-namespace --> between"
+        assert any(modules <= environment for environment in environments), (
+            f"{name}: put <!-- clear-namespace --> between"
+        )
 
 
 # The guard guards: a wrong line of any kind fails.

@@ -27,9 +27,7 @@ CONTRACTS = "from importlinter.cli import lint_imports_command; lint_imports_com
 def copy(tmp_path: Path) -> Path:
     """The packages and the contracts, in a folder of their own."""
     for name in ["clr_core", *(f"adapters/{adapter}" for adapter in ADAPTERS)]:
-        shutil.copytree(
-            REPOSITORY / name, tmp_path / Path(name).name, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(REPOSITORY / name, tmp_path / Path(name).name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -96,7 +94,11 @@ def test_adapters_use_public_names_of_core(adapter: str) -> None:
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("clr_core"):
                 names = [*str(node.module).split("."), *(alias.name for alias in node.names)]
             elif isinstance(node, ast.Import):
-                names = [part for alias in node.names if alias.name.startswith("clr_core") for part in alias.name.split(".")]
+                names = [
+                    part for alias in node.names if alias.name.startswith("clr_core") for part in alias.name.split(".")
+                ]
             else:
                 continue
-            assert not [name for name in names if name.startswith("_") and name != "__version__"], f"{path}:{node.lineno}"
+            assert not [name for name in names if name.startswith("_") and name != "__version__"], (
+                f"{path}:{node.lineno}"
+            )
