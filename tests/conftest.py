@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import examples
+import fewer
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
@@ -13,4 +13,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         test = getattr(item, "obj", None)
         if is_hypothesis_test(test):
             given = test._hypothesis_internal_use_settings
-            test._hypothesis_internal_use_settings = settings(given, max_examples=examples.scaled(given.max_examples))
+            test._hypothesis_internal_use_settings = settings(given, max_examples=fewer.examples(given.max_examples))

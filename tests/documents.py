@@ -1,7 +1,7 @@
 """Runs what a document shows: its Python, its ``clr`` commands, and a comparison with the output printed below them.
 
-A document consists of stories. The blocks of a story share a namespace and a working folder; ``<!-- clear-namespace -->``
-ends it. A story runs where every module it imports is installed.
+A document consists of stories. The blocks of a story share a namespace and a working folder, and the comment
+``<!-- clear-namespace -->`` ends it. A story runs where every module it imports is installed.
 
 1. ``python`` is executed. Where it holds ``>>>`` prompts, each result is compared.
 2. ``sh``: every line that starts with ``clr`` is run, and must succeed. Other lines are for the reader.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import examples
+import fewer
 import frameworks
 import oracle
 import pytest
@@ -187,7 +187,7 @@ def test_every_way_of_computing_keeps_the_error_bound(row: Row) -> None:
     drawn = strategies.schedules.map(lambda schedule: [schedule])
 
     # Derandomized: a suite that fails must fail again, and not for somebody else.
-    @settings(max_examples=examples.scaled(row.examples), deadline=None, derandomize=True)
+    @settings(max_examples=fewer.examples(row.examples), deadline=None, derandomize=True)
     @given(strategies.any_steps(8), drawn if not row.is_compiled else st.just(corners))
     def keeps_the_bound(steps: list[int], schedules: list[Schedule]) -> None:
         for schedule in schedules:

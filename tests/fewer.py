@@ -7,6 +7,6 @@ import os
 SHARE = float(os.environ.get("CLR_TEST_EXAMPLES", "1"))
 
 
-def scaled(count: int) -> int:
+def examples(count: int) -> int:
     """That share of ``count``, and three at least."""
     return max(min(3, count), round(SHARE * count))
