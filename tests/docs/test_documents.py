@@ -43,7 +43,7 @@ def test_examples_run(path: Path, tmp_path: Path) -> None:
 
 
 def test_each_runs_in_one_environment_at_least() -> None:
-    """All that a story or an example imports is required by some environment of tox, so it is not skipped everywhere."""
+    """All that a story or an example imports is required by some tox environment, so it is not skipped everywhere."""
     required = re.findall(r"CLR_TEST_REQUIRES = (.*)", (REPOSITORY / "tox.ini").read_text("utf-8"))
     environments = [set(names.split()) for names in required]
     needed = {label(story.path, story.needs): story.needs for story in STORIES}
