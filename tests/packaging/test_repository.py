@@ -31,6 +31,12 @@ def test_the_workflow_runs_every_environment() -> None:
     assert sorted(named) == sorted(ENVIRONMENTS)
 
 
+def test_the_changelog_opens_with_what_is_unreleased() -> None:
+    """A change has a place to be written down before there is a version for it."""
+    headings = re.findall(r"^## (.+)$", (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+
+
 def test_every_environment_has_a_section() -> None:
     """None of them falls back on the defaults, which test nothing."""
     sections = re.findall(r"^\[testenv:(.+)\]$", TOX, re.MULTILINE)
@@ -90,6 +96,14 @@ def test_all_lists_the_public_names(package: str) -> None:
             if node.targets[0].id == "__all__":
                 listed = ast.literal_eval(node.value)
     assert listed == sorted({name for name in bound if not name.startswith("_")})
+
+
+def test_every_folder_of_core_is_explained() -> None:
+    """CONTRIBUTING says what each is for."""
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for folder in (REPOSITORY / "clr_core").iterdir():
+        if (folder / "__init__.py").exists():
+            assert f"`clr_core/{folder.name}/`" in text, folder.name
 
 
 def test_nothing_committed_names_a_machine() -> None:
