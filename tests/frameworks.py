@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,3 +19,11 @@ def load(module: str) -> Any:
     if module.partition(".")[0] in REQUIRED:
         return importlib.import_module(module)
     return pytest.importorskip(module)
+
+
+def need(modules: Iterable[str]) -> None:
+    """Skip where a top-level module is missing, or fail where it is required here; imports nothing."""
+    missing = [module for module in sorted(modules) if importlib.util.find_spec(module) is None]
+    assert not REQUIRED.intersection(missing), f"required here but not installed: {missing}"
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")

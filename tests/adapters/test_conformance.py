@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
+import fewer
 import frameworks
 import oracle
 import pytest
@@ -223,7 +224,7 @@ def test_every_way_of_computing_keeps_the_error_bound(row: Row) -> None:
     drawn = strategies.schedules.map(lambda schedule: [schedule])
 
     # Derandomized: a suite that fails must fail again, and for everybody.
-    @settings(max_examples=row.examples, deadline=None, derandomize=True)
+    @settings(max_examples=fewer.examples(row.examples), deadline=None, derandomize=True)
     @given(strategies.any_steps(8), drawn if not row.is_compiled else st.just(corners))
     def keeps_the_bound(steps: list[int], schedules: list[Schedule]) -> None:
         for schedule in schedules:
