@@ -4,13 +4,13 @@
 
 Minimises, by gradient descent, the mean regret over all curves and schedules at both budgets, with some weight on the
 share above 0.2 and on the share that is not within 10 % of the best loss. Takes the best of several random starts, and
-prints what the same fit loses on tasks that are left out, a fifth of them in turn; the confidence is then fitted to what
-those left-out suggestions lose. --write puts the constants into the module, with their provenance; run golden.py after it,
-then score.py once, whose calibration and mean regret go into the file with its own --write. --check says
-whether the module still follows from the recordings: that they are the ones it was fitted to, that nobody has edited its
-numbers, and that they lose on the recordings what they lost when they were written; in a minute. Held-out tasks are read with
---limit only: what a rule of this form could reach at most there. A quarter of an hour on one core. Needs jax, optax
-and scikit-learn.
+prints what the same fit loses on tasks that are left out, a fifth of them in turn; the confidence is then fitted to
+what those left-out suggestions lose. --write puts the constants into the module, with their provenance; run golden.py
+after it, then score.py once, whose calibration and mean regret go into the file with its own --write. --check says
+whether the module still follows from the recordings: that they are the ones it was fitted to, that nobody has edited
+its numbers, and that they lose on the recordings what they lost when they were written; in a minute. Held-out tasks
+are read with --limit only: what a rule of this form could reach at most there. A quarter of an hour on one core.
+Needs jax, optax and scikit-learn.
 """
 
 from __future__ import annotations

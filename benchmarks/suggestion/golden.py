@@ -1,10 +1,10 @@
-"""Writes tests/golden/suggestions.json: recorded curves and landmarks, with the suggestions that the rule makes of them.
+"""Writes tests/golden/suggestions.json: recorded curves and landmarks, with what the rule suggests for them.
 
     python benchmarks/suggestion/golden.py
 
-To be run after ``fit.py --write``, and only then: the file guards the rule against unnoticed changes. The curves are recordings
-of 100 updates, rounded to four digits, at both ends of every feature and some at random; the landmarks are random,
-partly outside of the range of the fit, so that every limit is exercised. Needs numpy.
+To be run after ``fit.py --write``, and only then: the file guards the rule against unnoticed changes. The curves are
+recordings of 100 updates, rounded to four digits, at both ends of every feature and some at random; the landmarks are
+random, partly outside of the range of the fit, so that every limit is exercised. Needs numpy.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def print_spread(table: Table) -> None:
 
 
 def calibration(table: Table) -> list[tuple[float, float, float, float, float]]:
-    """Of each range of confidence: its ends, the share of the curves, how many have a regret below 0.05, and the mean."""
+    """Of each range of confidence: its ends, share of the curves, share with a regret below 0.05, and mean regret."""
     chosen = table.select(rule=OURS, budget="full", mode="exponential")
     confidence = table.columns["confidence"][chosen].astype(float)
     regret = table.columns["regret"][chosen].astype(float)

@@ -49,6 +49,7 @@ def warnings_of(
     families: Sequence[str],
     max_lrs: Sequence[float],
     first_lr: float,
+    looks_smoothed: bool,
     plan: CyclePlan,
 ) -> Iterator[tuple[float, str]]:
     """Each warning: the factor it puts on the confidence, and a sentence with the remedy."""
@@ -64,6 +65,12 @@ def warnings_of(
         yield 0.7, "The curves disagree by more than a factor of 3: test with more seeds and more steps."
     if min(max_lrs) < first_lr:
         yield 0.5, f"max_lr lies below the lowest LR tested, {first_lr:.3g}: lower start_lr and test again."
+    if looks_smoothed:
+        yield (
+            0.8,
+            "The losses look smoothed (an EMA or a running mean), which shifts the curve to higher LRs: log the loss "
+            "of each update.",
+        )
     if not families:
         known = "The optimizer is unknown" if optimizer is None else f"{optimizer} is not among the known optimizers"
         yield 0.8, f"{known}: max_lr lies between the suggestions for SGD and for an adaptive optimizer."

@@ -38,8 +38,8 @@ LEAST_SIGNAL, LEAST_FALL = 0.3, 0.03
 """Smaller drops, in standard deviations of one loss and as a fraction of the loss, count as these."""
 
 MOST_SIGNAL, USUAL_SIGNAL = 60.0, 10.0
-"""A loss that drops by more than 60 standard deviations has hardly any noise: it is not of batches but of a validation set
-or of all examples. The noise of a batch is then unknown, and the usual ratio is assumed."""
+"""A loss that drops by more than 60 standard deviations has hardly any noise: it is not of batches but of a validation
+set or of all examples. The noise of a batch is then unknown, and the usual ratio is assumed."""
 
 USUAL_FALL = 0.5
 """The relative drop that is assumed where the loss does not start above zero."""

@@ -15,15 +15,15 @@ from clr_core.range_test.divergence import points_until_divergence
 from clr_core.range_test.smoothing import SMOOTHING_DECADES, fit_lines, smooth, without_spikes
 
 CLEAR_FALL, ANY_FALL = 5.0, 0.3
-"""In standard errors of the smoothed loss. Noise alone makes dips of about four, so where the loss never diverges, a drop
-must be clearer than that; where it does, the LR of the divergence is evidence as well, and any dip will do."""
+"""In standard errors of the smoothed loss. Noise alone makes dips of about four, so where the loss never diverges, a
+drop must be clearer than that; where it does, the LR of the divergence is evidence as well, and any dip will do."""
 
 SMALL_FALL, SMALL_GAIN, INVISIBLE_FALL = 10.0, 0.2, 1.5
 """A drop of fewer than 10 standard deviations of one loss, while the accuracy gained less than 0.2, is not learning
 yet; without accuracies only a drop below 1.5 is known not to be."""
 
 FIRST_BEST = 3
-"""A minimum before this point is noise, or the loss rises from there on: then the lowest loss after the opening counts."""
+"""A minimum before this point is noise, or the loss rises from there on: the lowest loss after the opening counts."""
 
 
 @dataclass(frozen=True)

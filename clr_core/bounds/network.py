@@ -2,12 +2,13 @@
 
     max_lr = rise_lr * 10**(output_bias + skip_weights @ x + output_weights @ tanh(hidden_weights @ x + hidden_bias))
 
-``x`` are the eight features. The hidden bias is that of the optimizer's family plus that of the kind of schedule, and the
-output bias belongs to both together; of an optimizer that may be of several families, the outputs are averaged. The
-constants were fitted to training runs that went to their end (``benchmarks/suggestion``, which says what else was tried).
+``x`` are the eight features. The hidden bias is that of the optimizer's family plus that of the kind of schedule, and
+the output bias belongs to both together; of an optimizer that may be of several families, the outputs are averaged.
+The constants were fitted to training runs that went to their end (``benchmarks/suggestion``, which says what else was
+tried).
 
-More epochs or more updates never raise ``max_lr``: in the fit, their skip weights and their paths through each hidden unit
-are held at or below zero.
+More epochs or more updates never raise ``max_lr``: in the fit, their skip weights and their paths through each hidden
+unit are held at or below zero.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The words of a report: what was seen, why these bounds, and what to do next. Each sentence states a value of the result."""
+"""The words of a report: why these bounds, what the curve shows, and what to do next."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def call(kind: str, base_lr: float, max_lr: float, plan: CyclePlan) -> str:
 def trust(confidence: float) -> str:
     """What the confidence means."""
     return (
-        f"Of suggestions about this confident, {100 * share_good(confidence):.0f} % lost less than 5 % of what the best LR gains "
-        "(held-out tasks: small networks, trained from scratch)."
+        f"Of suggestions about this confident, {100 * share_good(confidence):.0f} % lost less than 5 % of what the "
+        "best LR gains (held-out tasks: small networks, trained from scratch)."
     )
 
 
@@ -85,7 +85,8 @@ def observations(marks: Landmarks) -> Iterator[str]:
         yield f"The loss starts at {marks.start_loss:.4g} and begins to drop at lr {marks.fall_start_lr:.3g}."
     else:
         yield f"The loss starts at {marks.start_loss:.4g} and drops from the first update on."
-    yield f"It drops fastest at lr {marks.steepest_lr:.3g}; nine tenths of the drop are done at lr {marks.fall_end_lr:.3g}."
+    end = f"nine tenths of the drop are done at lr {marks.fall_end_lr:.3g}"
+    yield f"It drops fastest at lr {marks.steepest_lr:.3g}; {end}."
     noise = f", a drop of {marks.clarity:.3g} times the noise" if marks.noise else ""
     yield f"It is lowest, {marks.best_loss:.4g}, at lr {marks.best_lr:.3g}{noise}."
     if marks.clarity > MOST_SIGNAL:
@@ -120,8 +121,8 @@ def next_steps(kind: str, lr: float, plan: CyclePlan) -> Iterator[str]:
     yield f"Train {plan.total_steps:,} updates. Compare with {other}, and keep the one with the best validation loss."
     if plan.steps_per_epoch is None:
         yield (
-            "Pass a plan (clr_core.plan_cycles, or --steps-per-epoch) for bounds that take into account how often the run "
-            "sees each example."
+            "Pass a plan (clr_core.plan_cycles, or --steps-per-epoch) for bounds that take into account how often the "
+            "run sees each example."
         )
     elif plan.total_steps / plan.steps_per_epoch >= MANY_EPOCHS:
         yield (
@@ -129,4 +130,4 @@ def next_steps(kind: str, lr: float, plan: CyclePlan) -> Iterator[str]:
             "validation loss, since no range test shows whether a run will overfit."
         )
     if plan.total_steps == TYPICAL_STEPS:
-        yield f"{TYPICAL_STEPS} updates are assumed where no budget is given: pass a plan or total_steps if yours differs."
+        yield f"{TYPICAL_STEPS} updates are assumed without a budget: pass a plan or total_steps if yours differs."

@@ -35,8 +35,8 @@ class Bounds:
         kind: The kind of schedule the bounds are for: ``"cyclic"``, ``"one_cycle"`` or ``"constant"``.
         plan: The budget of the training run they are for.
         evidence: The landmarks of the curve; of several curves, the median of each.
-        explanation: What each feature of the curve and of the plan does to ``max_lr``; of several curves, to that of the
-            medians.
+        explanation: What each feature of the curve and of the plan does to ``max_lr``; of several curves, to that of
+            the medians.
         doubts: The warnings: what lowers the confidence, each with its remedy.
         rule_version: Which fit of the rule the bounds come from.
         curves: The curves that were read; refused ones are not among them.

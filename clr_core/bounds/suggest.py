@@ -30,13 +30,13 @@ def suggest_bounds(
 ) -> Bounds:
     """The bounds that a range test suggests for a schedule, with the evidence and the warnings.
 
-    The loss of a range test drops, plateaus and diverges. ``max_lr`` is the LR at which the loss rises again, the onset of
-    divergence, times a factor. The factor follows from six features of the curve (the distance it took to learn, how
-    abruptly the loss diverges, at which LR it rises, how large the drop is against the noise and against the loss, how
-    long the test was), from the optimizer and the kind of schedule, and from the updates and epochs of the run to come;
-    ``clr_core.bounds.network`` has the formula, fitted to training runs that went to their end at many LRs. The
-    accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is a quarter of
-    ``max_lr`` for cycles, a tenth for one cycle.
+    The loss of a range test drops, plateaus and diverges. ``max_lr`` is the LR at which the loss rises again, the
+    onset of divergence, times a factor. The factor follows from six features of the curve (the distance it took to
+    learn, how abruptly the loss diverges, at which LR it rises, how large the drop is against the noise and against
+    the loss, how long the test was), from the optimizer and the kind of schedule, and from the updates and epochs of
+    the run to come; ``clr_core.bounds.network`` has the formula, fitted to training runs that went to their end at
+    many LRs. The accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is a
+    quarter of ``max_lr`` for cycles, a tenth for one cycle.
 
     Args:
         curve: A recorded range test, or several of the same run with other seeds; then each gives a suggestion of its
@@ -44,17 +44,17 @@ def suggest_bounds(
             lack the noise of batches, a usual one is assumed.
         plan: The training run to come, from ``plan_cycles``.
         kind: ``"cyclic"``, ``"one_cycle"`` or ``"constant"``: the schedule that the bounds are for.
-        total_steps: In place of a plan, the updates of the run, an int from 1 to 2**31 - 1; 500 if neither is given. More never
-            raise max_lr. The rule was fitted to 64 to 1920: fewer count as 64, and beyond 1920 max_lr falls as
-            ``total_steps**-0.4``, the trend of the fit, up to 10,000.
+        total_steps: In place of a plan, the updates of the run, an int from 1 to 2**31 - 1; 500 if neither is given.
+            More never raise max_lr. The rule was fitted to 64 to 1920: fewer count as 64, and beyond 1920 max_lr
+            falls as ``total_steps**-0.4``, the trend of the fit, up to 10,000.
         steps_per_epoch: In place of a plan, the updates in an epoch, > 0: ``len(loader)``. A run of 10 epochs is
             assumed if neither is given. Fewer never raise max_lr: the more epochs, the sooner a model overfits.
 
     Raises:
         TypeError: An argument is of the wrong kind, or a budget is given beside a plan.
         ValueError: The kind is unknown, there is no curve, or the curves' optimizers differ.
-        Undetermined: The curve (of several, at least half of them) does not show where the bounds are: too few points, no range
-            test, flat, never falls, or diverged at once.
+        Undetermined: The curve (of several, at least half of them) does not show where the bounds are: too few
+            points, no range test, flat, never falls, or diverged at once.
 
     Example:
         >>> import clr_core
@@ -113,7 +113,7 @@ def bounds_of(
     max_lrs = [suggested_max_lr(each, families, kind, plan) for each in each_marks]
     max_lr = _geometric_mean(max_lrs)
     warnings = [
-        *warnings_of(marks, used[0].optimizer, families, max_lrs, used[0].lrs[0], plan),
+        *warnings_of(marks, used[0].optimizer, families, max_lrs, used[0].lrs[0], used[0].looks_smoothed, plan),
         *warnings_of_refused(refusals, len(curves)),
     ]
     return Bounds(
@@ -137,7 +137,8 @@ def _plan(plan: CyclePlan | None, total_steps: int | None, steps_per_epoch: floa
             raise TypeError(f"plan must be a CyclePlan, from clr_core.plan_cycles, got plan={plan!r}")
         if total_steps is not None or steps_per_epoch is not None:
             raise TypeError(
-                f"total_steps and steps_per_epoch must not be given beside a plan, got {total_steps=}, {steps_per_epoch=}"
+                "total_steps and steps_per_epoch must not be given beside a plan, got "
+                f"{total_steps=}, {steps_per_epoch=}"
             )
         return plan
     epoch = None if steps_per_epoch is None else check.real("steps_per_epoch", steps_per_epoch, above=0.0)

@@ -26,7 +26,7 @@ class Digits:
     def description(self, framework: str) -> tuple[str, ...]:
         """What is learned, from what and by what, one line each."""
         return (
-            f"The problem: read handwritten digits, {len(self.train_x) + HELD_OUT:,} images of 8 x 8 pixels, in {framework}.",
+            f"The problem: read {len(self.train_x) + HELD_OUT:,} handwritten digits of 8 x 8 pixels, in {framework}.",
             f"A network with a hidden layer of 32 units, trained by Adam in batches of {BATCH}:",
             f"{len(self.train_x):,} images for training, the other {HELD_OUT} held out.",
         )

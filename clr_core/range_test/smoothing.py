@@ -100,7 +100,7 @@ def fit_lines(lrs: Sequence[float], losses: Sequence[float], decades: float) -> 
 
 
 def without_spikes(losses: Sequence[float]) -> list[float]:
-    """Each loss replaced by the median of itself and its two neighbours; the ends by those of the points next to them."""
+    """Each loss replaced by the median of itself and its neighbours; the ends by those of the points next to them."""
     middle = [sorted(losses[i - 1 : i + 2])[1] for i in range(1, len(losses) - 1)]
     return [middle[0], *middle, middle[-1]] if middle else list(losses)
 

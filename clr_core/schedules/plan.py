@@ -170,7 +170,7 @@ def plan_cycles(
 
 
 def exact_plan(total_steps: int, steps_per_epoch: float | None) -> CyclePlan:
-    """The plan for a given number of updates, none dropped or added: four cycles, and at most seven updates after them."""
+    """The plan for a given number of updates, none dropped or added: four cycles and up to seven updates more."""
     steps = check.whole("total_steps", total_steps)
     return CyclePlan(max(1, steps // (2 * USUAL_CYCLES)), USUAL_CYCLES, steps, steps, steps_per_epoch)
 

@@ -34,7 +34,7 @@ def drawing(scene: Scene) -> str:
     """The scene as SVG; what has no colour of its own takes that of the surrounding text, light or dark."""
     axes = _Axes(scene)
     bands = "".join(
-        f'<rect x="{axes.x(band.start)}" y="0" width="{max(2.0, float(axes.x(band.end)) - float(axes.x(band.start))):.1f}" '
+        f'<rect x="{axes.x(band.start)}" y="0" width="{axes.width(band.start, band.end)}" '
         f'height="{HEIGHT}" fill="{BAND_COLOR}" fill-opacity="0.3"><title>{escape(band.label)}</title></rect>'
         for band in scene.bands
     )
@@ -68,6 +68,10 @@ class _Axes:
 
     def x(self, value: float) -> str:
         return self._pixel(self._across(value))
+
+    def width(self, start: float, end: float) -> str:
+        """Of a band, at least two pixels."""
+        return f"{max(2.0, float(self.x(end)) - float(self.x(start))):.1f}"
 
     def y(self, value: float) -> str:
         share = (self._high - min(max(value, self._low), self._high)) / ((self._high - self._low) or 1.0)

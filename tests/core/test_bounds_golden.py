@@ -1,4 +1,4 @@
-"""The fitted constants are guarded: by a golden file of suggestions, a NumPy reference of the network, and their checksum."""
+"""The fitted constants are guarded: by golden suggestions, a NumPy reference of the network, and their checksum."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_every_report_fits_a_terminal(name: str, kind: str, total_steps: int | N
 
 
 def test_the_report_is_in_the_order_of_what_a_person_needs() -> None:
-    """The numbers and the code, the confidence and its reasons, warnings, the picture, the observations, the next step."""
+    """Numbers and code, confidence and reasons, warnings, the picture, the observations, the next step."""
     text = str(suggest_bounds(EVERY["no rise"]))
     places = [
         text.index(each)
