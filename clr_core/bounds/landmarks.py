@@ -156,7 +156,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
 def combine(readings: Sequence[Landmarks]) -> Landmarks:
     """The median of each landmark, the majority of each yes or no; the accuracy only where every curve has one."""
     accuracies = [reading.accuracy for reading in readings if reading.accuracy is not None]
-    accuracy = Accuracy(**_medians(accuracies)) if len(accuracies) == len(readings) else None
+    accuracy: Any = Accuracy(**_medians(accuracies)) if len(accuracies) == len(readings) else None
     return Landmarks(**_medians(readings) | {"accuracy": accuracy})
 
 
