@@ -35,29 +35,33 @@ from sklearn.linear_model import LogisticRegression
 from clr_core.bounds.confidence import confidence_features
 from clr_core.bounds.features import FAMILIES, TYPICAL_EPOCHS, TYPICAL_STEPS, families_of, landmark_features
 from clr_core.bounds.landmarks import Landmarks
+from clr_core.bounds.network import highest
 from clr_core.bounds.suggest import reading_of
 from clr_core.schedules.plan import exact_plan
+
+FEATURES = ("half_fall", "divergence", "signal_to_noise", "relative_fall", "test_length", "epochs", "total_steps")
+"""Those of clr_core/bounds/features.py, in its order."""
 
 OTHER_SHARE, QUARTER_SHARE = 0.15, 0.5
 """Weights of linear ramps and the longest tests, of which one seed stands for all, and of the short budget. Where a
 linear ramp of these recordings ends follows from the best LR; a rule that listens to it does worse where nobody knows
 that."""
 
-UNITS, STARTS, DECAY, ABOVE, FAR = 12, 8, 5e-4, 0.2, 0.5
+UNITS, STARTS, DECAY, ABOVE, FAR = 24, 8, 5e-4, 0.2, 0.5
 """Units of the network, starts of the descent, weight of the squares, of the share above 0.2 and of the share further
 than 10 % from the best loss."""
 
+STEPS, BATCH, LR = 1500, 3072, 0.02
+"""Of the descent: updates of Adam with cosine decay, curves in a batch, and the peak LR."""
+
 ABOVE_WIDTH, FAR_WIDTH = 0.04, 0.05
 """How softly these shares are counted: in regret, and in the logarithm of the loss."""
-
-FADED = 0.2
-"""Units smaller than that, in decades, are dropped."""
 
 DRAWN_WEIGHT = 3.0
 """Of the randomly sampled tasks, beside those that somebody chose."""
 
 KNOWN_EPOCHS, EPOCHS = 0.7, -2
-"""The weight of training runs whose epochs are given, and where these are among the features."""
+"""The share of training runs whose epochs are given in the fit, and where these are among the features."""
 
 PARTS = 5
 """Each in turn is left out."""
@@ -84,6 +88,7 @@ class Curves(NamedTuple):
         family: Of the optimizer, (curves, families), 0 or 1.
         rise: log10 of the LR at which the loss rises.
         last: log10 of the last LR.
+        limit: log10 of the highest LR that the rule may suggest: the last, or lower where the cap holds.
         share: Weight of the curve.
         grid: log10 of the lowest peak LR.
         losses: (curves, schedules, budgets, peaks).
@@ -98,6 +103,7 @@ class Curves(NamedTuple):
     family: Any
     rise: Any
     last: Any
+    limit: Any
     share: Any
     grid: Any
     losses: Any
@@ -139,6 +145,7 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                         [float(family in families) for family in FAMILIES],
                         np.log10(marks.rise_lr),
                         np.log10(marks.last_lr),
+                        np.log10(highest(marks, families)),
                         share,
                         np.log10(peaks[0]),
                         losses,
@@ -193,76 +200,102 @@ def log_lr(curves: Curves, x: Any, constants: Any) -> Any:
     bends = jnp.tanh(leaning[:, None] + constants["leanings"][:, None])
     shape = (x @ constants["slopes"])[:, None] + bends @ constants["sizes"]
     suggested = curves.rise[:, None, None] + shape + (curves.family @ constants["offsets"])[:, :, None]
-    return jnp.minimum(suggested, curves.last[:, None, None])
+    return jnp.minimum(suggested, curves.limit[:, None, None])
 
 
-def fit(curves: Curves, x: Any, unknown: Any, chosen: Any, steps: int, starts: int) -> tuple[Any, Any, Any]:
-    """For each row of ``chosen`` (which curves), the constants that lose least on them, and what they suggest.
+class Fit(NamedTuple):
+    """Constants of the rule for standardised features, and what standardises them."""
 
-    That is from the inputs ``x``, and from ``unknown``, where the epochs are not known.
-    """
-    optimizer = optax.adam(optax.cosine_decay_schedule(0.03, steps))
-    width = x.shape[-1]
+    constants: Any
+    mean: Any
+    spread: Any
 
-    def one(mask: Any, key: Any) -> Any:
-        share = (mask * curves.share)[:, None, None] * jnp.array([1.0, QUARTER_SHARE])
-        share = share / share.sum() / len(SCHEDULES)
-
-        def loss(free: Any) -> Any:
-            total = DECAY * sum((free[name] ** 2).sum() for name in ("weights", "biases", "slopes", "sizes"))
-            for weight, known in ((KNOWN_EPOCHS, x), (1 - KNOWN_EPOCHS, unknown)):
-                suggested = log_lr(curves, known, falling(free))
-                lost = regret(curves, suggested)
-                above = jax.nn.sigmoid((lost - 0.2) / ABOVE_WIDTH)
-                far = jax.nn.sigmoid(excess(curves, suggested) / FAR_WIDTH)
-                total += weight * ((lost + ABOVE * above + FAR * far) * share).sum()
-            return total
-
-        def update(state: Any, _: Any) -> Any:
-            free, memory = state
-            change, memory = optimizer.update(jax.grad(loss)(free), memory)
-            return (optax.apply_updates(free, change), memory), None
-
-        weights, biases = jax.random.split(key)
-        scale = 1 / np.sqrt(width + len(FAMILIES))
-        start = {
-            "weights": scale * jax.random.normal(weights, (width, UNITS)),
-            "biases": scale * jax.random.normal(biases, (len(FAMILIES), UNITS)),
-            "leanings": jnp.zeros((len(SCHEDULES), UNITS)),
-            "slopes": jnp.zeros(width),
-            "sizes": jnp.zeros(UNITS),
-            "offsets": jnp.full((len(FAMILIES), len(SCHEDULES)), -0.7),
-        }
-        free = jax.lax.scan(update, (start, optimizer.init(start)), None, length=steps)[0][0]
-        return falling(free), loss(free)
-
-    def best(mask: Any) -> Any:
-        found, losses = jax.lax.map(lambda key: one(mask, key), jax.random.split(jax.random.key(0), starts))
-        constants = jax.tree.map(lambda leaf: leaf[losses.argmin()], found)
-        return constants, log_lr(curves, x, constants), log_lr(curves, unknown, constants)
-
-    return jax.jit(lambda masks: jax.lax.map(best, masks))(jnp.asarray(chosen, jnp.float32))
+    def suggested(self, curves: Curves, *, epochs_known: bool = True) -> Any:
+        """What the rule suggests, log10, (curves, schedules, budgets)."""
+        x = curves.x.copy()
+        if not epochs_known:
+            x[..., EPOCHS] = np.log10(TYPICAL_EPOCHS)
+        return log_lr(curves, (x - self.mean) / self.spread, self.constants)
 
 
-def as_constants(fitted: Any, x: Any, mean: Any, spread: Any) -> dict[str, Any]:
-    """Named as in clr_core: for features that are not standardised, without the units that the descent let fade."""
-    live = np.abs(fitted["sizes"]) > FADED
-    weights = fitted["weights"][:, live] / spread[:, None]
-    skip = fitted["slopes"] / spread
-    biases = fitted["biases"][:, live] - mean @ weights
-    offsets = fitted["offsets"] - mean @ skip
+class Fitter:
+    """Minimises the regret on some of the curves; compiled once, whichever they are."""
+
+    def __init__(self, curves: Curves, steps: int) -> None:
+        self._mean, self._spread = curves.x.mean((0, 1)), curves.x.std((0, 1))
+        self._share = curves.share
+        standard = curves._replace(x=(curves.x - self._mean) / self._spread)
+        numbers = {name: value for name, value in standard._asdict().items() if np.issubdtype(value.dtype, np.number)}
+        data = {name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()}
+        typical = float((np.log10(TYPICAL_EPOCHS) - self._mean[EPOCHS]) / self._spread[EPOCHS])
+        budgets = jnp.array([1.0, QUARTER_SHARE]) / (1.0 + QUARTER_SHARE)
+        optimizer = optax.adam(optax.cosine_decay_schedule(LR, steps))
+        width = curves.x.shape[-1]
+
+        def loss(free: Any, key: Any, share: Any) -> Any:
+            drawn, known = jax.random.split(key)
+            chosen = jax.random.choice(drawn, len(share), (BATCH,), p=share)
+            batch = Curves(**{name: data[name][chosen] if name in data else None for name in Curves._fields})
+            is_known = jax.random.uniform(known, (BATCH, 1)) < KNOWN_EPOCHS
+            x = batch.x.at[..., EPOCHS].set(jnp.where(is_known, batch.x[..., EPOCHS], typical))
+            suggested = log_lr(batch, x, falling(free))
+            lost = regret(batch, suggested)
+            above = jax.nn.sigmoid((lost - 0.2) / ABOVE_WIDTH)
+            far = jax.nn.sigmoid(excess(batch, suggested) / FAR_WIDTH)
+            squares = sum((free[name] ** 2).sum() for name in ("weights", "biases", "slopes", "sizes"))
+            return ((lost + ABOVE * above + FAR * far).mean((0, 1)) * budgets).sum() * 4 / 3 + DECAY * squares
+
+        def descend(share: Any, key: Any) -> tuple[Any, Any]:
+            weights, biases, draws = jax.random.split(key, 3)
+            scale = 1 / np.sqrt(width + len(FAMILIES))
+            start = {
+                "weights": scale * jax.random.normal(weights, (width, UNITS)),
+                "biases": scale * jax.random.normal(biases, (len(FAMILIES), UNITS)),
+                "leanings": jnp.zeros((len(SCHEDULES), UNITS)),
+                "slopes": jnp.zeros(width),
+                "sizes": jnp.zeros(UNITS),
+                "offsets": jnp.full((len(FAMILIES), len(SCHEDULES)), -0.7),
+            }
+
+            def update(state: Any, key: Any) -> Any:
+                free, memory = state
+                lost, gradient = jax.value_and_grad(loss)(free, key, share)
+                change, memory = optimizer.update(gradient, memory)
+                return (optax.apply_updates(free, change), memory), lost
+
+            (free, _), lost = jax.lax.scan(update, (start, optimizer.init(start)), jax.random.split(draws, steps))
+            return falling(free), lost[-steps // 10 :].mean()
+
+        self._descend = jax.jit(descend)
+
+    def __call__(self, chosen: Any, starts: int) -> Fit:
+        """The best of several starts on the curves that are chosen."""
+        share = jnp.asarray(chosen * self._share / (chosen * self._share).sum(), jnp.float32)
+        found = [self._descend(share, key) for key in jax.random.split(jax.random.key(0), starts)]
+        constants, _ = min(found, key=lambda each: float(each[1]))
+        return Fit(jax.tree.map(np.asarray, constants), self._mean, self._spread)
+
+
+def as_constants(fitted: Fit, x: Any) -> dict[str, Any]:
+    """Named as in clr_core, and for features that are not standardised."""
+    parts, mean, spread = fitted
+    weights = parts["weights"] / spread[:, None]
+    skip = parts["slopes"] / spread
+    biases = parts["biases"] - mean @ weights
+    offsets = parts["offsets"] - mean @ skip
     rounded, by_name = constants_file.rounded, constants_file.by_name
     return {
+        "FEATURES": FEATURES,
         "LOWEST": rounded(x[..., :-1].min((0, 1))),
         "HIGHEST": rounded(x[..., :-1].max((0, 1))),
         "TYPICAL": (*rounded(mean[:-1]), round(float(np.log10(TYPICAL_STEPS)), 3)),
         "SKIP_WEIGHTS": rounded(skip),
-        "OUTPUT_WEIGHTS": rounded(fitted["sizes"][live]),
+        "OUTPUT_WEIGHTS": rounded(parts["sizes"]),
         "HIDDEN_WEIGHTS": rounded(weights.T),
         "FAMILY_BIASES": by_name(FAMILIES, biases),
-        "KIND_BIASES": by_name(SCHEDULES, fitted["leanings"][:, live]),
+        "KIND_BIASES": by_name(SCHEDULES, parts["leanings"]),
         "OUTPUT_BIASES": {
-            name: dict(zip(SCHEDULES, np.round(values, 2).tolist(), strict=True))
+            name: dict(zip(SCHEDULES, np.round(values, 3).tolist(), strict=True))
             for name, values in zip(FAMILIES, offsets, strict=True)
         },
     }
@@ -315,21 +348,19 @@ def main() -> None:
         print("\n".join(wrong) or "the constants follow from the recordings")
         sys.exit(bool(wrong))
     curves = read([HELD_OUT] if arguments.limit else DEVELOPMENT, arguments.quick)
-    mean, spread = curves.x.mean((0, 1)), curves.x.std((0, 1))
-    x = (curves.x - mean) / spread
-    unknown = x.copy()
-    unknown[..., EPOCHS] = (np.log10(TYPICAL_EPOCHS) - mean[EPOCHS]) / spread[EPOCHS]
-    steps = 20 if arguments.quick else 400
-    everything = np.ones((1, len(x)))
-    fitted, suggested, _ = fit(curves, x, unknown, everything, steps, STARTS)
-    constants = as_constants(jax.tree.map(lambda leaf: np.asarray(leaf[0]), fitted), curves.x, mean, spread)
-    print_figures("on these very tasks", curves, suggested[0])
+    fitter = Fitter(curves, 20 if arguments.quick else STEPS)
+    fitted = fitter(np.ones(len(curves.x)), 2 if arguments.quick else STARTS)
+    constants = as_constants(fitted, curves.x)
+    print_figures("on these very tasks", curves, fitted.suggested(curves))
     if arguments.limit:
         return
     tasks, task = np.unique(curves.task, return_inverse=True)
     part = (np.random.default_rng(0).permutation(len(tasks)) % PARTS)[task]
-    both = fit(curves, x, unknown, [part != number for number in range(PARTS)], steps, 2)[1:]
-    left_out, blind = (suggested[part, np.arange(len(part))] for suggested in both)
+    left_out, blind = (np.zeros(curves.losses.shape[:-1]) for _ in range(2))
+    for number in range(PARTS):
+        without, inside = fitter(part != number, 2), part == number
+        left_out[inside] = without.suggested(curves)[inside]
+        blind[inside] = without.suggested(curves, epochs_known=False)[inside]
     print_figures("with the task left out", curves, left_out)
     print_figures("and the epochs not given", curves, blind)
     print_trend(arguments.quick)

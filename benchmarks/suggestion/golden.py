@@ -47,7 +47,7 @@ def recorded_curves() -> list[clr_core.LRCurve]:
         except clr_core.Undetermined:
             continue
     table = np.array([features for _, features in read])
-    places = {int(pick(table[:, column])) for column in range(6) for pick in (np.argmin, np.argmax)}
+    places = {int(pick(table[:, column])) for column in range(5) for pick in (np.argmin, np.argmax)}
     places |= set(random.Random(0).sample(range(len(read)), RANDOM_CURVES))
     return [read[place][0] for place in sorted(places)]
 

@@ -26,9 +26,9 @@ LION = FAMILIES[3]
 
 
 def confidence_features(marks: Landmarks, families: Sequence[str], plan: CyclePlan) -> tuple[float, ...]:
-    """What the regression reads: five features of the rule, the gain in accuracy, and whether it is Lion."""
+    """What the regression reads: four features of the rule, the gain in accuracy, and whether it is Lion."""
     gain = USUAL_GAIN if marks.accuracy is None else min(max(marks.accuracy.gain, 0.0), MOST_GAIN)
-    return (*landmark_features(marks)[1:5], log_epochs(plan), gain, float(LION in families))
+    return (*landmark_features(marks)[1:4], log_epochs(plan), gain, float(LION in families))
 
 
 def confidence_of(marks: Landmarks, families: Sequence[str], plan: CyclePlan) -> float:
@@ -63,6 +63,8 @@ def warnings_of(
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."
     if max(max_lrs) > 3 * min(max_lrs):
         yield 0.7, "The curves disagree by more than a factor of 3: test with more seeds and more steps."
+    if marks.rise_seen and max(max_lrs) > marks.rise_lr:
+        yield 1.0, f"max_lr lies above {marks.rise_lr:.3g}, where the loss rises again: start with half of it."
     if min(max_lrs) < first_lr:
         yield 0.5, f"max_lr lies below the lowest LR tested, {first_lr:.3g}: lower start_lr and test again."
     if looks_smoothed:

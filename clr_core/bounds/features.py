@@ -1,15 +1,16 @@
-"""The features that the rule reads: six of the curve's landmarks and two of the training run to come, all log10.
+"""The features that the rule reads: five of the curve's landmarks and two of the training run to come, all log10.
 
 1. ``half_fall``: ``half_fall_sum / rise_lr``, the distance it took to learn, in steps at the LR where the loss rises.
 2. ``divergence``: ``last_lr / rise_lr``, how far beyond the rise the loss diverged: near 1 where it diverges abruptly.
-3. ``rise_lr``: that LR itself.
-4. ``signal_to_noise``: the drop in the loss, in standard deviations of one loss.
-5. ``relative_fall``: the drop as a fraction of the loss.
-6. ``test_length``: ``rise_sum / rise_lr``, the updates it took to get to the rise, were all of them made at its LR.
-7. ``epochs``: how often the run to come sees each example.
-8. ``total_steps``: its updates.
+3. ``signal_to_noise``: the drop in the loss, in standard deviations of one loss.
+4. ``relative_fall``: the drop as a fraction of the loss.
+5. ``test_length``: ``rise_sum / rise_lr``, the updates it took to get to the rise, were all of them made at its LR.
+6. ``epochs``: how often the run to come sees each example.
+7. ``total_steps``: its updates.
 
-All but the last are held within the ranges that the rule was fitted to, and the last within the budgets.
+All but the last are held within the ranges that the rule was fitted to, and the last within the budgets. None of them
+is an LR: a network whose weights are stored in other units has all its LRs times a constant, and must get the bounds
+times that constant. A rule that reads ``rise_lr`` itself learns which LRs are usual, and is wrong where they are not.
 """
 
 from __future__ import annotations
@@ -54,13 +55,12 @@ def families_of(curve: LRCurve) -> tuple[str, ...]:
 
 
 def landmark_features(marks: Landmarks) -> tuple[float, ...]:
-    """The first six features, as they are."""
+    """The first five features, as they are."""
     fall = marks.start_loss - marks.best_loss
     relative = fall / marks.start_loss if marks.start_loss > 0 else USUAL_FALL
     return (
         math.log10(marks.half_fall_sum / marks.rise_lr),
         math.log10(marks.last_lr / marks.rise_lr),
-        math.log10(marks.rise_lr),
         math.log10(_signal(marks)),
         math.log10(min(max(relative, LEAST_FALL), 1.0)),
         math.log10(marks.rise_sum / marks.rise_lr),
@@ -68,13 +68,13 @@ def landmark_features(marks: Landmarks) -> tuple[float, ...]:
 
 
 def log_epochs(plan: CyclePlan) -> float:
-    """The seventh feature, within the range of the fit."""
+    """The sixth feature, within the range of the fit."""
     epochs = TYPICAL_EPOCHS if plan.steps_per_epoch is None else plan.total_steps / plan.steps_per_epoch
     return _held(math.log10(epochs), FEATURES.index("epochs"))
 
 
 def features_of(marks: Landmarks, plan: CyclePlan) -> tuple[float, ...]:
-    """The eight features, each within the range of the fit."""
+    """The seven features, each within the range of the fit."""
     of_landmarks = (_held(value, place) for place, value in enumerate(landmark_features(marks)))
     steps = min(max(plan.total_steps, SHORTEST), LONGEST)
     return (*of_landmarks, log_epochs(plan), math.log10(steps))

@@ -2,7 +2,7 @@
 
     max_lr = rise_lr * 10**(output_bias + skip_weights @ x + output_weights @ tanh(hidden_weights @ x + hidden_bias))
 
-``x`` are the eight features. The hidden bias is that of the optimizer's family plus that of the kind of schedule, and
+``x`` are the seven features. The hidden bias is that of the optimizer's family plus that of the kind of schedule, and
 the output bias belongs to both together; of an optimizer that may be of several families, the outputs are averaged.
 The constants were fitted to training runs that went to their end (``benchmarks/suggestion``, which says what else was
 tried).
@@ -37,6 +37,12 @@ from clr_core.schedules.plan import CyclePlan
 KINDS = ("constant", "cyclic", "one_cycle")
 """The kinds of schedules that the rule knows bounds for."""
 
+ADAPTIVE = FAMILIES[2]
+CAP, CLEAR_SIGNAL = 0.5, 3.0
+"""Of an adaptive optimizer ``max_lr`` is at most half the LR at which the loss rises, where that was seen and the drop
+is at least three standard deviations of one loss. Their early rises are real in wide and pretrained networks, of which
+the fit has seen none; on the recordings, the cap loses nothing."""
+
 UNKNOWN = FAMILIES[1:3]
 """The families between which the output is averaged for an unknown optimizer."""
 
@@ -59,9 +65,17 @@ class Effect:
 
 
 def suggested_max_lr(marks: Landmarks, families: Sequence[str], kind: str, plan: CyclePlan) -> float:
-    """The max_lr that the landmarks of one curve suggest, at most the last LR of the curve."""
-    ratio = forward(features_of(marks, plan), families or UNKNOWN, kind)
-    return min(marks.rise_lr * math.pow(10.0, ratio) * _trend(plan), marks.last_lr)
+    """The max_lr that the landmarks of one curve suggest, within ``highest``."""
+    families = families or UNKNOWN
+    ratio = forward(features_of(marks, plan), families, kind)
+    return min(marks.rise_lr * math.pow(10.0, ratio) * _trend(plan), highest(marks, families))
+
+
+def highest(marks: Landmarks, families: Sequence[str]) -> float:
+    """The highest LR that may be suggested: the last one tested, or ``CAP`` times the rise."""
+    if tuple(families) == (ADAPTIVE,) and marks.rise_seen and marks.clarity >= CLEAR_SIGNAL:
+        return min(CAP * marks.rise_lr, marks.last_lr)
+    return marks.last_lr
 
 
 def explain(marks: Landmarks, families: Sequence[str], kind: str, plan: CyclePlan) -> tuple[Effect, ...]:

@@ -22,7 +22,6 @@ NOTABLE = 1.25
 UNUSUAL = {
     "half_fall": ("learns early", "learns late"),
     "divergence": ("diverges abruptly", "diverges gradually"),
-    "rise_lr": ("the loss rises at a low LR", "the loss rises at a high LR"),
     "signal_to_noise": ("noisy losses", "little noise in the losses"),
     "relative_fall": ("a small drop in the loss", "a large drop in the loss"),
     "test_length": ("a short test", "a long test"),

@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 import clr_core
 from clr_core import LRCurve, Undetermined, smooth, steepest_descent, suggest_bounds
 from clr_core.bounds import constants
-from clr_core.bounds.features import landmark_features
+from clr_core.bounds.confidence import warnings_of
+from clr_core.bounds.features import FAMILIES, landmark_features
+from clr_core.bounds.network import suggested_max_lr
 from clr_core.bounds.suggest import BASE_FRACTIONS
+from clr_core.schedules.plan import exact_plan
 
 
 def model(log_lr: float) -> float:
@@ -141,7 +144,7 @@ def test_a_loss_without_noise_counts_as_one_of_usual_noise(log_clarity: float, r
 
     def counted(clarity: float) -> float:
         read = replace(marks, noise=(marks.start_loss - marks.best_loss) / clarity)
-        return float(10 ** landmark_features(read)[3])
+        return float(10 ** landmark_features(read)[2])
 
     clarity = 10**log_clarity
     if 0.3 <= clarity <= 60:
@@ -187,7 +190,6 @@ def test_max_lr_is_the_rule_of_the_docstring(
     ratios = [
         marks.half_fall_sum / marks.rise_lr,
         marks.last_lr / marks.rise_lr,
-        marks.rise_lr,
         fall / marks.noise,
         fall / marks.start_loss,
         marks.rise_sum / marks.rise_lr,
@@ -204,22 +206,32 @@ def test_max_lr_is_the_rule_of_the_docstring(
         )
         bends = sum(size * math.tanh(sum(leanings)) for size, *leanings in units)
         ratio = 10 ** (constants.OUTPUT_BIASES[family][kind] + straight + bends)
-        return marks.rise_lr * ratio * max(1.0, min(budget, 10_000) / 1920) ** -0.4
+        trend = max(1.0, min(budget, 10_000) / 1920) ** -0.4
+        return marks.rise_lr * min(ratio * trend, 0.5 if family == "adaptive" else math.inf)
 
     assert bounds.max_lr == pytest.approx(expected(schedule))
     assert bounds.lr == pytest.approx(expected("constant"))
     assert bounds.base_lr == pytest.approx(bounds.max_lr * BASE_FRACTIONS[schedule])
 
 
-def test_what_lies_beyond_the_fit_counts_as_its_edge() -> None:
-    """LRs a thousand times lower than any of the fit get bounds a thousand times lower, as do those a million times."""
-    base = curve(100, 0.05)
+def test_adaptive_optimizers_stay_below_the_rise() -> None:
+    """A rule that asked for more than half the LR of a clear rise would be cut there; SGD's would not."""
+    marks = replace(suggest_bounds(curve(100, 0.05)).evidence, half_fall_sum=1e3, rise_seen=True)
+    plan = exact_plan(500, None)
+    for family in FAMILIES:
+        free = suggested_max_lr(replace(marks, rise_seen=False), [family], "one_cycle", plan)
+        cut = suggested_max_lr(marks, [family], "one_cycle", plan)
+        assert cut == (min(free, 0.5 * marks.rise_lr) if family == "adaptive" else free)
 
-    def moved(power: int) -> float:
-        return suggest_bounds(replace(base, lrs=tuple(lr * 10.0**power for lr in base.lrs))).max_lr
 
-    assert moved(-12) == pytest.approx(1e-3 * moved(-9))
-    assert moved(9) == pytest.approx(1e3 * moved(6))
+def test_a_max_lr_above_the_rise_has_a_warning() -> None:
+    """The report does not call an LR too high and then suggest more without a word."""
+    marks = suggest_bounds(curve(100, 0.05)).evidence
+    plan = exact_plan(500, None)
+    above = list(warnings_of(marks, "SGD", ["plain SGD"], [1.1 * marks.rise_lr], 1e-9, False, plan))
+    assert any("lies above" in sentence for _, sentence in above)
+    below = list(warnings_of(marks, "SGD", ["plain SGD"], [0.9 * marks.rise_lr], 1e-9, False, plan))
+    assert not any("lies above" in sentence for _, sentence in below)
 
 
 def test_a_dip_before_anything_was_learned_is_said_to_be_one() -> None:

@@ -21,7 +21,7 @@ OPTIMIZERS = [None, "SGD", "AdamW", "Lion", "Something"]
 
 
 def recorded(num_steps: int = 100, noise: float = 0.05, *, seed: int = 0, optimizer: str | None = "SGD") -> LRCurve:
-    """A loss that is 2.3, falls to 0.3 about lr 0.003 and takes off at about 1, with noise."""
+    """A loss on a plateau at 2.3 that drops to 0.3 around lr 0.003 and diverges at about 1, with noise."""
     generator = random.Random(seed)
     test = RangeTest(1e-7, 10.0, num_steps, optimizer=optimizer)
     while not test.done:
@@ -46,7 +46,7 @@ def answer(
         return refusal.reason, str(refusal)
 
 
-SHIFT_FACTOR, LEAST_POWER, MOST_POWER, SAMPLING_FACTOR = 15, 0.1, 1.8, 4
+SHIFT_FACTOR, SAMPLING_FACTOR = 15, 4
 
 seeds = st.integers(0, 1000)
 curves = st.builds(recorded, st.sampled_from([60, 100, 300]), st.sampled_from([0.0, 0.02, 0.1]), seed=seeds)
@@ -87,17 +87,17 @@ def test_the_zero_of_the_loss_matters_within_bounds(curve: LRCurve, shift: float
 
 
 @settings(deadline=None, max_examples=60)
-@given(curves, st.floats(-3, 3), st.sampled_from(OPTIMIZERS), st.sampled_from(list(BASE_FRACTIONS)))
-def test_the_bounds_move_with_the_learning_rates(
+@given(curves, st.floats(-9, 6), st.sampled_from(OPTIMIZERS), st.sampled_from(list(BASE_FRACTIONS)))
+def test_the_unit_of_the_weights_does_not_matter(
     curve: LRCurve, power: float, optimizer: str | None, schedule: str
 ) -> None:
-    """All LRs times c give max_lr times between c**LEAST_POWER and c**MOST_POWER: optimizers have a usual LR."""
+    """All LRs times c, as in a network whose weights are stored in other units: the bounds times c, as sure as before."""
     plain = LRCurve(curve.lrs, curve.losses, optimizer=optimizer)
     moved = LRCurve([10.0**power * lr for lr in curve.lrs], curve.losses, optimizer=optimizer)
-    before, after = (suggest_bounds(item, kind=schedule).max_lr for item in (plain, moved))
-    ratio = math.log10(after / before)
-    least, most = sorted((LEAST_POWER * power, MOST_POWER * power))
-    assert least - 1e-9 <= ratio <= most + 1e-9
+    before, after = (suggest_bounds(item, kind=schedule) for item in (plain, moved))
+    assert after.max_lr == pytest.approx(before.max_lr * 10.0**power, rel=1e-6)
+    assert after.lr == pytest.approx(before.lr * 10.0**power, rel=1e-6)
+    assert after.confidence == pytest.approx(before.confidence, rel=1e-6)
 
 
 # Sampling
@@ -263,9 +263,7 @@ def test_an_accuracy_that_never_rises_tells_a_dip_from_a_fall(curve: LRCurve, sc
     assume(plain.evidence.clarity < 10)
     count = len(curve)
     still = suggest_bounds(changed(curve, curve.losses, [0.1] * count), kind=schedule)
-    rising = suggest_bounds(
-        changed(curve, curve.losses, [0.1 + 0.8 * i / count for i in range(count)]), schedule=schedule
-    )
+    rising = suggest_bounds(changed(curve, curve.losses, [0.1 + 0.8 * i / count for i in range(count)]), kind=schedule)
     assert not still.evidence.learned
     assert rising.evidence.learned
     assert rising.evidence.accuracy is not None
@@ -300,7 +298,7 @@ def test_accuracies_that_are_not_finite_are_left_alone(curve: LRCurve, place: fl
 def test_a_longer_budget_never_raises_max_lr(
     curve: LRCurve, one: int, other: int, optimizer: str | None, schedule: str, steps_per_epoch: float | None
 ) -> None:
-    """More updates on the same data need no higher LR; where the epochs are not told, beyond 10,000 nothing changes."""
+    """More updates on the same data need no higher LR; where the epochs are not given, beyond 10,000 nothing changes."""
     plain = LRCurve(curve.lrs, curve.losses, optimizer=optimizer)
     short, long = (
         suggest_bounds(plain, kind=schedule, total_steps=steps, steps_per_epoch=steps_per_epoch)
@@ -310,7 +308,7 @@ def test_a_longer_budget_never_raises_max_lr(
     assert long.base_lr <= short.base_lr
     assert long.lr <= short.lr
     longest, far = (suggest_bounds(plain, kind=schedule, total_steps=steps) for steps in (MOST_STEPS, 2**31 - 1))
-    assert far.to_dict() == longest.to_dict() | {"total_steps": 2**31 - 1}
+    assert (far.max_lr, far.lr, far.confidence) == (longest.max_lr, longest.lr, longest.confidence)
     if steps_per_epoch is None:
         assert longest.max_lr <= long.max_lr
 
@@ -320,7 +318,7 @@ def test_a_longer_budget_never_raises_max_lr(
 def test_more_epochs_of_as_many_updates_never_raise_max_lr(
     curve: LRCurve, one: float, other: float, total_steps: int, optimizer: str | None
 ) -> None:
-    """The more often an example is seen, the sooner it is learned by heart."""
+    """The more often an example is seen, the sooner the model overfits."""
     plain = LRCurve(curve.lrs, curve.losses, optimizer=optimizer)
     many, few = (suggest_bounds(plain, total_steps=total_steps, steps_per_epoch=n) for n in sorted((one, other)))
     assert many.max_lr <= few.max_lr
