@@ -316,7 +316,7 @@ def any_dict(generator: random.Random, depth: int) -> dict[str, Any]:
     config: dict[str, Any] = generator.choice(examples).to_dict()
     for _ in range(generator.choice([0, 1, 1, 2, 4])):
         name = generator.choice([*config, *config, generator.choice(ARGUMENTS)])
-        value: Any = generator.choice([*HOSTILE, *EXTREMES, generator.choice(list(clr_core_kinds()))])
+        value: Any = generator.choice([*HOSTILE, *EXTREMES, generator.choice(examples).to_dict()["kind"]])
         if depth and generator.random() < 0.4:
             value = any_dict(generator, depth - 1)
             value = generator.choice([value, [value, value], [value], {"kind": value}])
@@ -327,13 +327,6 @@ def any_dict(generator: random.Random, depth: int) -> dict[str, Any]:
         for _ in range(100_000):
             config = {"kind": "join", "schedules": [config], "boundaries": []}
     return config
-
-
-def clr_core_kinds() -> list[str]:
-    """The names of the policies."""
-    from clr_core.schedules.base import policies
-
-    return list(policies())
 
 
 def dict_case(generator: random.Random, folder: Path) -> None:
