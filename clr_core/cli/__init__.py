@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, 2 for bad input (one line on stderr says what), 130 after Ctrl-C.
     """
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by the caller (``>&-``): what is written there is lost
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
     arguments = build_parser().parse_args(argv)
     try:
         arguments.run(arguments)

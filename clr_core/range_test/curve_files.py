@@ -16,8 +16,8 @@ from typing import Any
 
 from clr_core.atomic import write_bytes
 from clr_core.range_test.csv_table import read_table
-from clr_core.range_test.log_columns import LABELS, find_columns
-from clr_core.range_test.log_points import ONE_SCALAR, Row, curve_fields
+from clr_core.range_test.log_columns import LABELS
+from clr_core.range_test.log_points import ONE_SCALAR, Row, curve_fields, used_names
 
 _HISTORIES = ("log_history", "history")
 _NAMES = {"lrs": "lr", "losses": "loss", "metrics": "accuracy"}
@@ -109,8 +109,8 @@ def _records(entries: Sequence[Any]) -> tuple[list[str], list[Row]]:
     if entries and all(isinstance(entry, list) and len(entry) == 3 for entry in entries):
         raise ValueError(ONE_SCALAR)  # TensorBoard's [wall time, step, value]
     records = [(f"entry {number}", entry) for number, entry in enumerate(entries, 1) if isinstance(entry, dict)]
-    header = list(dict.fromkeys(name for _, record in records for name in record))
-    return header, [Row(where, [record.get(name) for name in header]) for where, record in records]
+    names = used_names(list(dict.fromkeys(name for _, record in records for name in record)))
+    return names, [Row(where, [record.get(name) for name in names]) for where, record in records]
 
 
 def _columns(content: Mapping[str, Any]) -> tuple[list[str], list[Row]]:
@@ -121,10 +121,7 @@ def _columns(content: Mapping[str, Any]) -> tuple[list[str], list[Row]]:
         for name, values in content.items()
         if isinstance(values, (list, dict))
     }
-    header = list(columns)
-    found = find_columns(header)
-    used = [found.lr, found.loss, found.metric, found.step, *found.labels.values()]
-    header = [header[place] for place in sorted(place for place in used if place is not None)]
+    header = used_names(list(columns))
     counts = {name: len(columns[name]) for name in header}
     if len(set(counts.values())) > 1:
         raise ValueError("there must be as many of each, got " + ", ".join(f"{n} {name}" for name, n in counts.items()))

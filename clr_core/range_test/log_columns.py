@@ -55,12 +55,18 @@ class Columns:
     labels: Mapping[str, int]
     optimizer: str | None
 
+    @property
+    def places(self) -> list[int]:
+        """All of them, in the order of the header."""
+        places = {self.lr, self.loss, self.metric, self.step, *self.labels.values()}
+        return sorted(place for place in places if place is not None)
+
 
 def find_columns(header: Sequence[str]) -> Columns:
     """The columns of a log with this header.
 
     Raises:
-        ValueError: No column has the LR or the loss, or several equally well.
+        ValueError: No column has the LR or the loss, or several have the same name for it.
     """
     # Weights & Biases puts the run's name before each column and adds the extremes of what it left out.
     names = [name.strip().rpartition(" - ")[2].strip() for name in header]
@@ -101,7 +107,7 @@ def _plainest(header: Sequence[str], words: Sequence[tuple[str, ...]], role: _Ro
         return None
     best = min(found, key=found.__getitem__)
     same = [header[place] for place in found if sorted(words[place]) == sorted(words[best])]
-    if len(same) > 1:
+    if len(same) > 1 and role in (_LR, _LOSS):
         raise ValueError(f"{len(same)} columns could be {what}: {', '.join(same)}; keep those of one run")
     return best
 

@@ -74,20 +74,23 @@ def curve_fields(header: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:
 def _wide(header: Sequence[str], rows: Sequence[Row]) -> tuple[Sequence[str], Sequence[Row]]:
     """A table with one scalar a row (tag, step, value) as one with a column for each tag; any other as it is."""
     names = [name.strip().lower() for name in header]
-    if "value" not in names or "step" not in names:
+    if "value" not in names or "step" not in names or any("lr" in name for name in names):
         return header, rows
     tag = next((names.index(name) for name in ("tag", "key", "metric", "name") if name in names), None)
     if tag is None:
         raise ValueError(ONE_SCALAR)
     step, value = names.index("step"), names.index("value")
-    tags = list(dict.fromkeys(str(row[tag]) for row in rows))
-    place = {name: index for index, name in enumerate(tags, 1)}
+    columns = used_names(["step", *dict.fromkeys(str(row[tag]) for row in rows)])
     wide = []
     for row in rows:
-        cells: list[Any] = [row[step], *[None] * len(tags)]
-        cells[place[str(row[tag])]] = row[value]
-        wide.append(Row(row.where, cells))
-    return ["step", *tags], wide
+        cells = {"step": row[step], str(row[tag]): row[value]}
+        wide.append(Row(row.where, [cells.get(name) for name in columns]))
+    return columns, wide
+
+
+def used_names(names: Sequence[str]) -> list[str]:
+    """Those columns that a curve is read from; a log may have very many others."""
+    return [names[place] for place in find_columns(names).places]
 
 
 def _points(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:

@@ -85,3 +85,20 @@ def test_refuses_a_picture_of_no_known_format(tmp_path: Path, curve: clr_core.LR
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert "xyz" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["run.csv"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("file", "status"), [("run.csv", 0), ("missing.csv", 2)])
+def test_closed_streams_change_nothing_but_what_is_heard(
+    tmp_path: Path, curve: clr_core.LRCurve, closed: str, file: str, status: int
+) -> None:
+    """Without a stdout or stderr the status is the same, no traceback appears, and no error goes to stdout."""
+    curve.to_csv(tmp_path / "run.csv")
+    command = f"'{sys.executable}' -m clr_core suggest {file} --plot out.svg {closed}"
+    result = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
+    )
+    assert result.returncode == status
+    assert "Traceback" not in result.stderr
+    assert "clr:" not in result.stdout
+    assert (tmp_path / "run.csv").read_text().startswith("lr,loss")

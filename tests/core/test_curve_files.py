@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import time
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,14 @@ LOGS = {
         {"steps_per_point": 20},
     ),
     "the validation loss where there is no other": ("lr,val_loss\n1e-06,2.5\n1.5e-06,2.25\n2.25e-06,2.125\n", {}),
+    "two columns of steps": (
+        "Step,_step,lr,loss\n0,0,1e-06,2.5\n1,1,1.5e-06,2.25\n2,2,2.25e-06,2.125\n",
+        {},
+    ),
+    "a column named value": (
+        "step,value,lr,loss\n0,9,1e-06,2.5\n1,9,1.5e-06,2.25\n2,9,2.25e-06,2.125\n",
+        {},
+    ),
     "irregular first step": (
         "global_step,lr,loss\n1,1e-06,2.5\n10,1.5e-06,2.25\n20,2.25e-06,2.125\n",
         {"steps_per_point": 10},
@@ -354,6 +363,17 @@ def test_refuses_json_that_nests_without_end(tmp_path: Path) -> None:
     for text in ("[" * 100_000, '{"lr":' * 100_000, "[" * 100_000 + "]" * 100_000):
         with pytest.raises(ValueError, match=r"log\.json: not a curve"):
             read(tmp_path, text, "log.json")
+
+
+def test_a_log_of_very_many_names_is_read_in_no_time(tmp_path: Path) -> None:
+    """What a hostile log has beside LR and loss does not multiply: 20,000 entries with 20,000 names take seconds."""
+    start = time.perf_counter()
+    extra = [{f"name {i}": i, "step": i} for i in range(20_000)]
+    assert read(tmp_path, json.dumps([*RECORDS, *extra]), "log.json") == HALF
+    rows = [f"{i},{name},{r[name]}\n" for i, r in enumerate(RECORDS) for name in r]
+    text = "step,tag,value\n" + "".join(rows) + "".join(f"{i},name {i},1\n" for i in range(3, 20_000))
+    assert read(tmp_path, text) == HALF
+    assert time.perf_counter() - start < 30
 
 
 def test_writing_follows_links_and_keeps_permissions(tmp_path: Path) -> None:
