@@ -62,11 +62,11 @@ curve = clr_optax.range_test(loss_fn, params, new_optimizer, batches, rng=rng, s
 
 # 2. The bounds for a training run of whole cycles, with their evidence.
 plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=num_batches)
-bounds = clr_core.suggest_bounds(curve, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
+bounds = clr_core.suggest_bounds(curve, plan)
 print(bounds)
 
 # 3. Whole cycles between the bounds.
-schedule = clr_core.triangular(bounds.base_lr, bounds.max_lr, plan.step_size)
+schedule = bounds.schedule()
 tx = new_optimizer(clr_optax.schedule_lr(schedule))
 
 

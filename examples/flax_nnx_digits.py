@@ -59,11 +59,11 @@ curve = clr_optax.range_test(loss_fn, params, optax.adamw, batches, state=state,
 
 # 2. The bounds for one cycle, with their evidence.
 steps = EPOCHS * num_batches
-bounds = clr_core.suggest_bounds(curve, schedule="one_cycle", total_steps=steps, steps_per_epoch=num_batches)
+bounds = clr_core.suggest_bounds(curve, kind="one_cycle", total_steps=steps, steps_per_epoch=num_batches)
 print(bounds)
 
 # 3. One cycle over the whole training run, in Flax's own optimizer. The model is unchanged by the test.
-schedule = clr_core.one_cycle(bounds.base_lr, bounds.max_lr, steps)
+schedule = bounds.schedule()
 optimizer = nnx.Optimizer(model, optax.adamw(clr_optax.schedule_lr(schedule)), wrt=nnx.Param)
 
 

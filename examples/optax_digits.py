@@ -64,14 +64,11 @@ curves = clr_optax.range_test(loss_fn, init, optax.adam, batches, start_lr=1e-5,
 
 # 2. The bounds for a training run of whole cycles, with their evidence.
 plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=num_batches)
-bounds = clr_core.suggest_bounds(curves, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
+bounds = clr_core.suggest_bounds(curves, plan)
 print(bounds)
 
 # 3. Whole cycles between the bounds, and linear decay, the simple baseline, beside them.
 print(plan)
-for schedule in (
-    clr_core.triangular(bounds.base_lr, bounds.max_lr, plan.step_size),
-    clr_core.linear_decay(bounds.max_lr, plan.total_steps),
-):
+for schedule in (bounds.schedule(), clr_core.linear_decay(bounds.max_lr, plan.total_steps)):
     accuracy, last_lr = train(schedule, plan.total_steps)
     print(f"{type(schedule).__name__}: accuracy {accuracy:.1%} after {plan.total_steps} updates, last LR {last_lr:.2g}")
