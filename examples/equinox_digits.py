@@ -52,7 +52,7 @@ def loss_fn(params: Any, batch: Any, *, rng: jax.Array) -> jax.Array:
     return losses.mean()
 
 
-# 1. The range test; gradients are clipped as in the training below.
+# 1. The range test, with gradients clipped as in training.
 def new_optimizer(lr: Any) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(lr))
 
@@ -60,13 +60,13 @@ def new_optimizer(lr: Any) -> optax.GradientTransformation:
 rng = jax.random.key(1)
 curve = clr_optax.range_test(loss_fn, params, new_optimizer, batches, rng=rng, start_lr=1e-5)
 
-# 2. The bounds for a training of whole cycles, with their evidence.
+# 2. The bounds for a training run of whole cycles, with their evidence.
 plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=num_batches)
-bounds = clr_core.suggest_bounds(curve, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
+bounds = clr_core.suggest_bounds(curve, plan)
 print(bounds)
 
-# 3. Whole cycles between them.
-schedule = clr_core.triangular2(bounds.base_lr, bounds.max_lr, plan.step_size)
+# 3. Whole cycles between the bounds.
+schedule = bounds.schedule()
 tx = new_optimizer(clr_optax.schedule_lr(schedule))
 
 
@@ -80,6 +80,6 @@ opt_state = tx.init(params)
 for step in range(plan.total_steps):
     params, opt_state = update(params, opt_state, batches[step % num_batches], jax.random.fold_in(rng, step))
 model = eqx.nn.inference_mode(eqx.combine(params, static))
-right = jax.vmap(model)(jnp.asarray(x_test)).argmax(axis=1) == jnp.asarray(y_test)
+is_correct = jax.vmap(model)(jnp.asarray(x_test)).argmax(axis=1) == jnp.asarray(y_test)
 last_lr = float(clr_optax.current_lr(opt_state, schedule=schedule))
-print(f"{float(right.mean()):.1%} right after {plan.total_steps} updates, the last at {last_lr:.2g}")
+print(f"accuracy {float(is_correct.mean()):.1%} after {plan.total_steps} updates, last LR {last_lr:.2g}")

@@ -44,7 +44,7 @@ def loss_of(model: Network, batch: Any) -> jax.Array:
     return losses.mean()
 
 
-# 1. The range test takes the model apart: parameters, and a state of running means and random streams.
+# 1. The range test needs the model split: parameters, and a state of running means and random streams.
 model = Network(nnx.Rngs(0))
 graph, params, state = nnx.split(model, nnx.Param, ...)
 
@@ -59,11 +59,11 @@ curve = clr_optax.range_test(loss_fn, params, optax.adamw, batches, state=state,
 
 # 2. The bounds for one cycle, with their evidence.
 steps = EPOCHS * num_batches
-bounds = clr_core.suggest_bounds(curve, schedule="one_cycle", total_steps=steps, steps_per_epoch=num_batches)
+bounds = clr_core.suggest_bounds(curve, kind="one_cycle", total_steps=steps, steps_per_epoch=num_batches)
 print(bounds)
 
-# 3. One cycle over the whole training, in Flax's own optimizer. The model is as it was before the test.
-schedule = clr_core.one_cycle(bounds.base_lr, bounds.max_lr, steps)
+# 3. One cycle over the whole training run, in Flax's own optimizer. The model is unchanged by the test.
+schedule = bounds.schedule()
 optimizer = nnx.Optimizer(model, optax.adamw(clr_optax.schedule_lr(schedule)), wrt=nnx.Param)
 
 
@@ -76,5 +76,5 @@ for step in range(steps):
     update(model, optimizer, batches[step % num_batches])
 last_lr = float(clr_optax.current_lr(optimizer.opt_state, schedule=schedule))
 model.eval()
-right = model(jnp.asarray(x_test)).argmax(axis=1) == jnp.asarray(y_test)
-print(f"{float(right.mean()):.1%} right after {steps} updates, the last at {last_lr:.2g}")
+is_correct = model(jnp.asarray(x_test)).argmax(axis=1) == jnp.asarray(y_test)
+print(f"accuracy {float(is_correct.mean()):.1%} after {steps} updates, last LR {last_lr:.2g}")

@@ -42,7 +42,7 @@ def loss_fn(params: Any, batch: Any) -> jax.Array:
 
 
 def train(schedule: clr_core.Schedule, steps: int) -> tuple[float, float]:
-    """The accuracy on the test set, and the last rate used."""
+    """The accuracy on the test set, and the last learning rate used."""
     tx = optax.inject_hyperparams(optax.adam, hyperparam_dtype=jnp.float32)(clr_optax.schedule_lr(schedule))
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))
@@ -55,25 +55,20 @@ def train(schedule: clr_core.Schedule, steps: int) -> tuple[float, float]:
     for step in range(steps):
         batch = jax.tree.map(lambda leaf: leaf[step % num_batches], batches)  # noqa: B023
         params, opt_state = update(params, opt_state, batch)
-    right = logits(params, jnp.asarray(x_test)).argmax(axis=1) == jnp.asarray(y_test)
-    return float(right.mean()), float(clr_optax.current_lr(opt_state))
+    is_correct = logits(params, jnp.asarray(x_test)).argmax(axis=1) == jnp.asarray(y_test)
+    return float(is_correct.mean()), float(clr_optax.current_lr(opt_state))
 
 
 # 1. The range test: three seeds in one compiled scan.
 curves = clr_optax.range_test(loss_fn, init, optax.adam, batches, start_lr=1e-5, seeds=3)
 
-# 2. The bounds for a training of whole cycles, with their evidence.
+# 2. The bounds for a training run of whole cycles, with their evidence.
 plan = clr_core.plan_cycles(epochs=EPOCHS, steps_per_epoch=num_batches)
-bounds = clr_core.suggest_bounds(curves, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
+bounds = clr_core.suggest_bounds(curves, plan)
 print(bounds)
 
-# 3. Whole cycles between them, and today's simple baseline beside it.
+# 3. Whole cycles between the bounds, and linear decay, the simple baseline, beside them.
 print(plan)
-for schedule in (
-    clr_core.triangular2(bounds.base_lr, bounds.max_lr, plan.step_size),
-    clr_core.linear_decay(bounds.max_lr, plan.total_steps),
-):
+for schedule in (bounds.schedule(), clr_core.linear_decay(bounds.max_lr, plan.total_steps)):
     accuracy, last_lr = train(schedule, plan.total_steps)
-    print(
-        f"{type(schedule).__name__}: {accuracy:.1%} right after {plan.total_steps} updates, the last at {last_lr:.2g}"
-    )
+    print(f"{type(schedule).__name__}: accuracy {accuracy:.1%} after {plan.total_steps} updates, last LR {last_lr:.2g}")

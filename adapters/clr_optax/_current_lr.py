@@ -12,25 +12,25 @@ import optax
 _INJECTED = (optax.InjectHyperparamsState, optax.InjectStatefulHyperparamsState)
 
 Found = list[tuple[str, Any]]
-"""Paths into a state, as code that leads there, and what lies at their ends."""
+"""Paths into a state, as code, and the nodes they lead to."""
 
 
 def current_lr(opt_state: Any, *, schedule: Callable[[Any], Any] | None = None) -> jax.Array:
     """The learning rate that the last update used; before the first update, the one it will use.
 
-    A state holds its learning rate only where ``optax.inject_hyperparams`` made the optimizer. Of
-    ``optax.adam(some_schedule)`` it holds the count alone: pass the schedule as well. With the rate
-    fixed, ``optax.adam(1e-3)``, it holds nothing.
+    A state holds the learning rate only if ``optax.inject_hyperparams`` made the optimizer. The state of
+    ``optax.adam(some_schedule)`` has only a count: pass the schedule too. That of ``optax.adam(1e-3)``, with
+    a fixed learning rate, has neither.
 
     Args:
-        opt_state: An optimizer's state, or a part of one. The rate is found at any depth: in ``chain``,
-            ``multi_transform``, ``masked`` and ``MultiSteps``, or in ``opt_state`` of a Flax
+        opt_state: An optimizer's state, or a part of one. The learning rate is found at any depth: in
+            ``chain``, ``multi_transform``, ``masked`` and ``MultiSteps``, or in ``opt_state`` of a Flax
             ``nnx.Optimizer``.
-        schedule: The schedule the optimizer was built with, of this library or of Optax.
+        schedule: The schedule the optimizer was built with, from this library or from Optax.
 
     Returns:
-        A scalar array, so that a jitted step can return it; ``float`` makes a number of it. It is the
-        rate handed to the optimizer, before any factor that a later transformation puts on it.
+        A scalar array, so a jitted step can return it; ``float`` converts it. It is the learning rate
+        passed to the optimizer, before any factor from a later transformation.
 
     Raises:
         LookupError: The state holds no learning rate, or several; the message says what to do.
@@ -51,19 +51,19 @@ def current_lr(opt_state: Any, *, schedule: Callable[[Any], Any] | None = None) 
         raise TypeError(f"schedule must be a schedule or None, got schedule={schedule!r}")
     counts = find(opt_state, lambda node: isinstance(node, optax.ScaleByScheduleState))
     if schedule is not None:
-        state = _only(counts, "count of a learning rate schedule", "Leave schedule out if there is none.")
+        state = _only(counts, "count of a learning rate schedule", "Leave schedule out if it has none.")
         return jnp.asarray(schedule(jnp.maximum(_array(state.count) - 1, 0)))
     remedy = (
         "The state has the count of a schedule: pass that schedule too, current_lr(opt_state, schedule=...)."
         if counts
         else "Build the optimizer with optax.inject_hyperparams(optax.adam, hyperparam_dtype=jnp.float32)"
-        "(learning_rate=...) to have it kept there."
+        "(learning_rate=...), which keeps it there."
     )
     return _array(_only(injected_lrs(opt_state), "learning rate", remedy).hyperparams["learning_rate"])
 
 
 def injected_lrs(opt_state: Any) -> Found:
-    """The states of ``inject_hyperparams`` with a learning rate; of nested ones the outermost, which wins."""
+    """The states of ``inject_hyperparams`` with a learning rate; the outermost of nested ones, whose rate is used."""
     return find(opt_state, is_injected_lr)
 
 
@@ -73,6 +73,7 @@ def is_injected_lr(node: Any) -> bool:
 
 
 def find(tree: Any, is_wanted: Callable[[Any], bool]) -> Found:
+    """The nodes of a state that are wanted, with their paths; none inside another."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_wanted)
     return [(jax.tree_util.keystr(path), leaf) for path, leaf in leaves if is_wanted(leaf)]
 

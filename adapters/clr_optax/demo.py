@@ -7,16 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 import clr_core
 from clr_core.demo import Training
+from clr_core.demo.digits import BATCH, load_digits
 from clr_optax import range_test, schedule_lr
-
-BATCH = 32
-HELD_OUT = 453
-"""So that 1,344 images are left, 42 whole batches."""
 
 
 class Digits:
@@ -29,16 +24,11 @@ class Digits:
     default_origin = "the one that Adam's paper suggests (Optax has none)"
 
     def __init__(self) -> None:
-        digits: Any = load_digits()
-        images = (digits.data / 16).astype("float32")
-        parts: Any = train_test_split(images, digits.target, test_size=HELD_OUT, random_state=0)
-        self._learn, self._held_out, self._answers, self._held_out_answers = map(jnp.asarray, parts)
-        self.steps_per_epoch = len(self._learn) // BATCH
-        self.description: tuple[str, ...] = (
-            f"The problem: read handwritten digits, {len(images):,} images of 8 x 8 pixels, in JAX.",
-            f"A network with a hidden layer of 32 learns by Optax's Adam in batches of {BATCH}:",
-            f"from {len(self._learn):,} images, to be judged on the other {HELD_OUT}.",
-        )
+        digits = load_digits()
+        self._train = jnp.asarray(digits.train_x), jnp.asarray(digits.train_y)
+        self._test = jnp.asarray(digits.test_x), jnp.asarray(digits.test_y)
+        self.steps_per_epoch = digits.steps_per_epoch
+        self.description = digits.description("JAX and Optax")
 
     def range_test(self) -> clr_core.LRCurve:
         key = jax.random.key(0)
@@ -57,20 +47,22 @@ class Digits:
         @jax.jit
         def train_epoch(training: Any, epoch: Any) -> Any:
             training, _ = jax.lax.scan(update, training, self._epoch(jax.random.fold_in(key, epoch)))
-            return training, _loss(training[0], (self._held_out, self._held_out_answers))
+            return training, _loss(training[0], self._test)
 
         weights = _weights(key)
         training, trace = (weights, tx.init(weights)), []
         for epoch in range(1, steps // self.steps_per_epoch + 1):
             training, loss = train_epoch(training, epoch)
             trace.append((epoch * self.steps_per_epoch, float(loss)))
-        right = _scores(training[0], self._held_out).argmax(1) == self._held_out_answers
-        return Training(trace[-1][1], float(right.mean()), tuple(trace))
+        images, labels = self._test
+        is_correct = _logits(training[0], images).argmax(1) == labels
+        return Training(trace[-1][1], float(is_correct.mean()), tuple(trace))
 
     def _epoch(self, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Every image once, in batches stacked along the first axis, in an order of the key's."""
-        order = jax.random.permutation(key, len(self._learn)).reshape(-1, BATCH)
-        return self._learn[order], self._answers[order]
+        """Every image once, in random order, in batches stacked along the first axis."""
+        images, labels = self._train
+        order = jax.random.permutation(key, len(images)).reshape(-1, BATCH)
+        return images[order], labels[order]
 
 
 def _weights(key: jax.Array) -> dict[str, jax.Array]:
@@ -84,17 +76,17 @@ def _weights(key: jax.Array) -> dict[str, jax.Array]:
     }
 
 
-def _scores(weights: dict[str, jax.Array], images: jax.Array) -> jax.Array:
+def _logits(weights: dict[str, jax.Array], images: jax.Array) -> jax.Array:
     hidden = jax.nn.relu(images @ weights["in"] + weights["in bias"])
     return hidden @ weights["out"] + weights["out bias"]
 
 
 def _loss(weights: dict[str, jax.Array], batch: tuple[jax.Array, jax.Array]) -> jax.Array:
-    images, answers = batch
-    losses: jax.Array = optax.softmax_cross_entropy_with_integer_labels(_scores(weights, images), answers)
+    images, labels = batch
+    losses: jax.Array = optax.softmax_cross_entropy_with_integer_labels(_logits(weights, images), labels)
     return losses.mean()
 
 
 def problem() -> Digits:
-    """The problem, by the name that ``clr demo`` asks every adapter for."""
+    """The problem, under the name that the entry point ``clr.demos`` points to."""
     return Digits()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -33,28 +34,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: The words after ``clr``; those of this process if left out.
+        argv: The words after ``clr``; by default those of this process.
 
     Returns:
         The exit status: 0, 2 for bad input (one line on stderr says what), 130 after Ctrl-C.
     """
-    for stream in ("stdout", "stderr"):
-        if getattr(sys, stream) is None:  # closed by the caller (``>&-``): what is written there is lost
-            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
-    arguments = build_parser().parse_args(argv)
     try:
-        arguments.run(arguments)
-        sys.stdout.flush()
+        _replace_closed_streams()
+        try:
+            arguments = build_parser().parse_args(argv)
+            arguments.run(arguments)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader (``| head``) has seen enough; what is still in the buffer must not raise at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("clr: interrupted", file=sys.stderr)
+        _complain("interrupted")
         return 130
     except OSError as error:
-        print(f"clr: {error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
+        _complain(f"{error.filename or 'error'}: {error.strerror or error}")
         return 2
     except (ValueError, TypeError, ModuleNotFoundError) as error:
-        print(f"clr: {error}", file=sys.stderr)
+        _complain(str(error))
         return 2
     return 0
+
+
+def _complain(message: str) -> None:
+    """One line on stderr, unless nobody reads it any more."""
+    with contextlib.suppress(OSError, KeyboardInterrupt):
+        print(f"clr: {message}", file=sys.stderr, flush=True)
+
+
+def _replace_closed_streams() -> None:
+    """Write to nowhere where the shell has closed a stream (``>&-``), for which Python has None."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115

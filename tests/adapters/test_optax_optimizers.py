@@ -116,7 +116,7 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "lookahead": (
         lambda lr: optax.lookahead(optax.sgd(lr), 5, 0.5),
         TypeError,
-        r"params must be optax\.LookaheadParams\.init_synced\(params\) for a tx with lookahead",
+        r"be optax\.LookaheadParams\.init_synced\(params\) for a tx with lookahead",
     ),
 }
 
@@ -126,9 +126,8 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
 def test_what_does_not_use_the_rate_is_refused(name: str) -> None:
     """A rate that is fixed, scheduled, searched for, applied now and then or passed as something else."""
     tx, kind, message = REFUSED[name]
-    with pytest.raises(kind, match=f"(?s)tx must|params must.*{message}") as caught:
+    with pytest.raises(kind, match=f"(?s)^(tx|params) must .*{message}"):
         range_test(loss_fn, PARAMS, tx, (X, Y), **SETTINGS)
-    assert caught.match(message)
 
 
 def test_an_unknown_extra_argument_is_named() -> None:
@@ -166,7 +165,7 @@ def test_sam_is_the_gradient_at_the_ascended_parameters() -> None:
     )
     batch = (X[0], Y[0])
     grads = jax.grad(loss_fn)(PARAMS, batch)
-    norm = optax.global_norm(grads)
+    norm = sum(jnp.sum(grad**2) for grad in jax.tree.leaves(grads)) ** 0.5
     ascended = jax.tree.map(lambda leaf, grad: leaf + 0.05 * grad / norm, PARAMS, grads)
     updated = jax.tree.map(lambda leaf, grad: leaf - 0.1 * grad, PARAMS, jax.grad(loss_fn)(ascended, batch))
     assert curve.losses[1] == pytest.approx(float(loss_fn(updated, batch)), rel=1e-5)
