@@ -43,14 +43,15 @@ class Snapshot:
         found = _reach.everything([model, _keras_globals(), *_global_generators()])
         beside = _reach.everything(list(data), arrays=False, without=found)
         self._unbuilt = [one for one in found.objects if vars(one).get("built") is False]
+        self._undoes_building = False
         self._undo = [*found.undo, *beside.undo, *_keep_global_states()]
 
     def restore(self) -> None:
         """Put everything back; harmless when called again."""
-        building_is_undone = any(vars(one).get("built") for one in self._unbuilt)
+        self._undoes_building |= any(vars(one).get("built") for one in self._unbuilt)
         for undo in self._undo:
             undo()
-        if building_is_undone:
+        if self._undoes_building:
             for name in _FUNCTIONS:
                 if vars(self._model).get(name) is not None:
                     setattr(self._model, name, None)

@@ -58,15 +58,8 @@ class ScheduleLR(keras.optimizers.schedules.LearningRateSchedule):  # type: igno
         return value_at(self.schedule, step, self.steps_per_update)
 
     def get_config(self) -> dict[str, Any]:
-        """The schedule and ``steps_per_update`` as plain JSON values.
-
-        One with an unregistered ``scale_fn`` has none: its config can be looked at, and raises only when saved.
-        """
-        try:
-            schedule: Any = self.schedule.to_dict()
-        except ValueError as error:
-            schedule = Unsavable(self.schedule, error)
-        return {"schedule": schedule, "steps_per_update": self.steps_per_update}
+        """The schedule and ``steps_per_update`` as plain JSON values."""
+        return {"schedule": self.schedule.to_dict(), "steps_per_update": self.steps_per_update}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ScheduleLR:
@@ -77,20 +70,6 @@ class ScheduleLR(keras.optimizers.schedules.LearningRateSchedule):  # type: igno
     def __repr__(self) -> str:
         more = f", steps_per_update={self.steps_per_update}" if self.steps_per_update > 1 else ""
         return f"{type(self).__name__}({self.schedule!r}{more})"
-
-
-class Unsavable:
-    """Something in a config that can be shown and not saved: loggers ask optimizers for their configs, too."""
-
-    def __init__(self, value: Any, error: ValueError) -> None:
-        self._value, self._error = value, error
-
-    def get_config(self) -> dict[str, Any]:
-        """Called by Keras when it saves."""
-        raise self._error
-
-    def __repr__(self) -> str:
-        return repr(self._value)
 
 
 def given_schedule(schedule: Any) -> clr_core.Schedule | ScheduleLR:

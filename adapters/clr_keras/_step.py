@@ -34,7 +34,8 @@ class Step:
         self._metric = metric
         first = next(stream)
         self._stream = itertools.chain([first], stream)
-        if not model.built:
+        # A Sequential model is built once its input is known, with layers that are not.
+        if not all(layer.built for layer in model._flatten_layers()):
             model(first[0])
         optimizers = updaters(model.optimizer)
         lrs = [current_lr(optimizer) for optimizer in optimizers]
