@@ -149,11 +149,9 @@ class CyclicLR(Callback):
         """Find the place in the cycles; here, since other callbacks load the optimizer's count at the start of ``fit``."""
         self._per_update = steps_per_update(self.model.optimizer)
         steps = _count(self.model)
-        resumed = steps // self._per_update - self._steps_before // self._per_update
-        if resumed < 0 and not self.trn_iterations:  # a new callback, in a process that trained before
-            resumed = steps // self._per_update
-        self.clr_iterations = max(0, self.clr_iterations + resumed)
-        self.trn_iterations = max(0, self.trn_iterations + resumed)
+        if steps != self._steps_before:  # a backup was loaded; into a model that had trained on, where there are fewer
+            begun = self._steps_before if steps > self._steps_before else 0
+            self.clr_iterations = self.trn_iterations = (steps - begun) // self._per_update
         self._until_update = self._per_update - steps % self._per_update
         self._rows = []
 
