@@ -6,7 +6,6 @@ Command:  pip install keras scikit-learn && python examples/keras_digits.py
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import clr_keras
@@ -27,26 +26,26 @@ def new_model(learning_rate: Any, seed: int = 0) -> Any:
     return model
 
 
-# 1. The budget, in whole cycles. fit trains on the last, smaller batch of an epoch as well.
-plan = clr_core.plan_cycles(epochs=12, steps_per_epoch=math.ceil(len(digits.train_x) / BATCH))
+# 1. The budget, in whole cycles.
+plan = clr_core.plan_cycles(epochs=12, examples=len(digits.train_x), batch_size=BATCH)
 print(plan)
 
-# 2. The range test, three times in other orders of the data; it leaves the model as it was.
+# 2. The range test, three times, each with another order of the data; it leaves the model as it was.
 model = new_model(1e-3)
 curves = clr_keras.range_test(model, digits.train_x, digits.train_y, batch_size=BATCH, start_lr=1e-5, seeds=3)
 
 # 3. The bounds, with their evidence.
-bounds = clr_core.suggest_bounds(curves, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
+bounds = clr_core.suggest_bounds(curves, plan)
 print(bounds)
 
 # 4. Train with whole cycles between them.
-schedule = clr_core.triangular(bounds.base_lr, bounds.max_lr, plan.step_size)
+schedule = bounds.schedule()
 model = new_model(clr_keras.ScheduleLR(schedule))
 history = model.fit(
     digits.train_x,
     digits.train_y,
     batch_size=BATCH,
-    epochs=plan.total_steps // plan.steps_per_epoch,
+    epochs=plan.epochs,
     verbose=0,
     callbacks=[clr_keras.LogLR(schedule)],
 )

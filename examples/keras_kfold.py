@@ -3,14 +3,13 @@
 Command:  pip install keras scikit-learn && python examples/keras_kfold.py
           Keras needs a backend as well: KERAS_BACKEND=tensorflow, jax or torch.
 
-The position in the cycles is the optimizer's count of updates. A new model with a new optimizer starts at 0, so there is
-nothing to reset. (The CyclicLR callback keeps a count of its own: with one callback for all folds, call its _reset() before
-each.)
+The position in the cycles is the optimizer's count of updates, which starts at 0 in a new optimizer: build and compile a
+new model for each fold and there is nothing to reset. (The CyclicLR callback has a count of its own. If one callback serves
+all folds, call its _reset() before each.)
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import clr_keras
@@ -38,18 +37,15 @@ def new_model(learning_rate: Any, seed: int) -> Any:
 # The bounds, once for all folds, from the data of the first.
 folds = list(KFold(FOLDS, shuffle=True, random_state=0).split(x))
 first, _ = folds[0]
-plan = clr_core.plan_cycles(epochs=12, steps_per_epoch=math.ceil(len(first) / BATCH))
+plan = clr_core.plan_cycles(epochs=12, examples=len(first), batch_size=BATCH)
 curve = clr_keras.range_test(new_model(1e-3, seed=0), x[first], y[first], batch_size=BATCH, start_lr=1e-5)
-bounds = clr_core.suggest_bounds(curve, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
-schedule = clr_core.triangular(bounds.base_lr, bounds.max_lr, plan.step_size)
+schedule = clr_core.suggest_bounds(curve, plan).schedule()
 
 accuracies = []
 for number, (train, test) in enumerate(folds):
     model = new_model(clr_keras.ScheduleLR(schedule), seed=number)  # the schedule has no state: one serves all folds
-    epochs = plan.total_steps // plan.steps_per_epoch
-    history = model.fit(
-        x[train], y[train], batch_size=BATCH, epochs=epochs, verbose=0, callbacks=[clr_keras.LogLR(schedule)]
-    )
+    callbacks = [clr_keras.LogLR(schedule)]
+    history = model.fit(x[train], y[train], batch_size=BATCH, epochs=plan.epochs, verbose=0, callbacks=callbacks)
     accuracies.append(model.evaluate(x[test], y[test], verbose=0, return_dict=True)["accuracy"])
     print(f"fold {number}: accuracy {accuracies[-1]:.1%}, lr of the last update {history.history['lr'][-1]:.2g}")
 print(f"mean {np.mean(accuracies):.1%} +- {np.std(accuracies):.1%}")

@@ -48,8 +48,8 @@ class CountsTrainingSteps(Callback):
 class BatchMeans:
     """The loss and metrics of each batch, where the logs have running means of the epoch.
 
-    A mean is kept as a total and a count: the batch's own is the difference of the totals by that of the counts. What is
-    no mean, such as an AUC, has no value of a batch's own and stays what the logs say.
+    Keras keeps a mean as a total and a count; the batch's own is the difference of the totals divided by that of the
+    counts. A metric that is not a mean, such as an AUC, has no value for one batch and stays as in the logs.
     """
 
     def __init__(self) -> None:

@@ -64,7 +64,9 @@ def check_lr_can_be_set(model: Any, who: str, instead: str) -> None:
     """Raise unless a callback can set the model's learning rate before each batch."""
     optimizer = model.optimizer
     if len(updaters(optimizer)) != 1:
-        raise TypeError(f"the optimizer must be a single one for {who} to set its learning rate, got a MultiOptimizer: {instead}")
+        raise TypeError(
+            f"the optimizer must be a single one for {who} to set its learning rate, got a MultiOptimizer: {instead}"
+        )
     if not all(map(has_variable_lr, nested(optimizer))):
         raise TypeError(
             f"the optimizer's learning_rate must be a number for {who} to set it, got "

@@ -73,9 +73,9 @@ def range_test(
 
     Same as driving a ``clr_core.RangeTest`` with ``model.train_on_batch``. The loss is that of each batch,
     not the running mean that ``fit`` reports. Afterwards the model is as before, bit for bit: variables, the seeds of
-    dropout, the attributes of its layers, the optimizer (not built, if it was not), metrics, the compiled functions, and
-    the random states of Keras, Python, NumPy, TensorFlow and torch; also after an exception. On Ctrl-C it returns what it
-    has recorded, with stop reason ``"interrupted"``.
+    dropout, the attributes of its layers, the optimizer (not built, if it was not), metrics, the compiled functions,
+    and the random states of Keras, Python, NumPy, TensorFlow and torch; also after an exception. On Ctrl-C it returns
+    what it has recorded, with stop reason ``"interrupted"``.
 
     Args:
         model: A compiled model. Its learning rate may be a number or a schedule. A ``MultiOptimizer`` keeps the
@@ -85,14 +85,15 @@ def range_test(
             out is iterated over again. ``shuffle`` is for arrays and ``PyDataset``.
         batch_size: Samples in a batch, for arrays.
         start_lr, end_lr, num_steps, mode, divergence: As in ``clr_core.RangeTest``. Where the optimizer
-            accumulates gradients, each of the ``num_steps`` updates takes that many batches and records their mean loss.
+            accumulates gradients, each of the ``num_steps`` updates takes that many batches and records their mean
+            loss.
         validation_data: If given, the recorded loss is that of ``model.evaluate`` on it after each update:
             ``(x, y)`` or ``(x, y, sample_weight)`` arrays, or a dataset that can be iterated over again.
         metric: The name of a metric the model was compiled with, such as "accuracy", to record as
             ``LRCurve.metrics``; of the validation data where given.
-        seeds: Run that many tests, an int >= 1, and return a list of curves for ``suggest_bounds``. Each starts from the
-            same weights and goes on in the data where the last one stopped, so each sees another order. Ctrl-C ends
-            the list with the test it interrupts.
+        seeds: Run that many tests, an int >= 1, and return a list of curves for ``suggest_bounds``. Each starts from
+            the same weights and goes on in the data where the last one stopped, so each sees another order. Ctrl-C
+            ends the list with the test it interrupts.
 
     Raises:
         TypeError: An argument is of the wrong kind.

@@ -1,10 +1,10 @@
 """Everything that training changes in a model and around it, saved and restored bit for bit.
 
-Two rules. Taking a snapshot changes nothing, so an interruption leaves it taken or not taken. And a snapshot is of what
-objects hold, not of what they are for: the attributes of every object that can be reached from the model, the contents of
-its lists and dicts, the values of its variables and arrays, and the states of its random generators.
+Two rules. Taking a snapshot changes nothing, so an interruption cannot leave it half done. And a snapshot does not ask
+what an object is for: it keeps the attributes of every object that can be reached from the model, the contents of lists
+and dicts, the values of variables and arrays, and the states of random generators.
 
-What Python code in no attribute holds (a closure, a C++ object, a table on a device) is out of reach.
+State that no attribute leads to (in a closure, a C++ object, a lookup table) is out of reach.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Snapshot:
     """A copy of the state of a compiled model, taken when made.
 
     It holds the variables (with the seeds of dropout and the states of recurrent layers, which ``get_weights`` leaves
-    out), the attributes of layers, metrics, losses and optimizers, the compiled functions, Keras's own global state, and
+    out), the attributes of layers, metrics, losses and optimizers, the compiled functions, Keras's global state, and
     the random states of Keras, Python, NumPy, TensorFlow and torch. Values are copied to the host, so that the device
     needs no room for a second model.
 

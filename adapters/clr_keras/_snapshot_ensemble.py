@@ -20,8 +20,8 @@ class SnapshotEnsemble(CountsTrainingSteps):
     """A callback that saves the model's weights at the end of each cycle, and averages the models' predictions.
 
     The weights are those after the last update of a cycle, where the learning rate is lowest, one file per
-    cycle: ``cycle_00000.weights.h5`` and so on, in Keras's own format, without the optimizer's state. A file is complete
-    or not there.
+    cycle: ``cycle_00000.weights.h5`` and so on, in Keras's own format, without the optimizer's state. A file is
+    complete or not there.
 
     Args:
         schedule: The schedule the optimizer was given, or its ``ScheduleLR``.

@@ -88,9 +88,8 @@ class Step:
         return self._mean("loss", logs), metric
 
     def _check_count(self, counted: int) -> None:
-        skips_steps = any(
-            isinstance(one, keras.optimizers.LossScaleOptimizer) for one in [self._model.optimizer]
-        )  # the first ones, until its scale is low enough
+        # It skips the first ones until its scale is low enough.
+        skips_steps = isinstance(self._model.optimizer, keras.optimizers.LossScaleOptimizer)
         if counted != self._until_update and not skips_steps:
             raise ValueError(
                 f"train_step of {type(self._model).__name__} must make one step of model.optimizer per batch, whose "
@@ -128,6 +127,6 @@ class Step:
 
 
 def _with_data_of_fit(train_step: Any, *arguments: Any) -> Any:
-    """A model's own ``train_step`` with ``(x, y)`` where ``fit`` gives it a pair; ``train_on_batch`` always gives three."""
+    """Call a model's own ``train_step`` with a pair where ``fit`` does: ``train_on_batch`` always passes three."""
     *state, (x, y, sample_weight) = arguments
     return train_step(*state, keras.utils.pack_x_y_sample_weight(x, y, sample_weight))

@@ -155,7 +155,7 @@ def test_the_finder_can_restore_after_an_exception() -> None:
 
 
 def test_the_finder_counts_updates_where_gradients_are_accumulated() -> None:
-    """Three batches an update, begun in the middle of one: each learning rate recorded moves the weights of its batches."""
+    """Three batches per update, starting inside one: each recorded learning rate moves the weights of its batches."""
     n = 11
     model = one_hot_model(n, keras.optimizers.SGD(0.1, gradient_accumulation_steps=3))
     model.fit(np.eye(n)[:1], np.zeros((1, 1)), batch_size=1, verbose=0)
@@ -190,7 +190,7 @@ class SetsLR(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
 
 @pytest.mark.parametrize("is_first", [True, False])
 def test_no_other_callback_gets_in_the_finders_way(is_first: bool) -> None:
-    """Whatever sets the learning rate or the weights, before the finder or behind it: its own are used, and all restored."""
+    """Whatever sets the learning rate or the weights, before it or after it, the finder's are used, then restored."""
     n = 4
     model = one_hot_model(n, keras.optimizers.SGD(0.5))
     before = values_of(model)
@@ -381,7 +381,7 @@ def test_a_schedule_that_the_optimizer_does_not_have_is_refused(new: Any, lr: An
 def test_a_schedule_of_another_library_is_refused(new: Any, tmp_path: Any) -> None:
     """Keras's own is not computed on the host; a number is none."""
     for wrong in (keras.optimizers.schedules.CosineDecay(0.1, 10), 0.1):
-        with pytest.raises(TypeError, match="schedule must be a clr_core schedule or its clr_keras.ScheduleLR, got"):
+        with pytest.raises(TypeError, match=r"schedule must be a clr_core schedule or its clr_keras.ScheduleLR, got"):
             new(wrong, tmp_path)
 
 

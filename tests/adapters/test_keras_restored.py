@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import frameworks
@@ -189,6 +189,16 @@ if BACKEND == "tensorflow":
     SETUPS["a distribution strategy"] = mirrored
 
 
+NOT_SETTABLE = (
+    "several optimizers",
+    "RMSprop with a schedule",
+    "Lion with a function",
+    "cycled momentum",
+    "several steps an execution",
+)
+"""Where a callback cannot set the learning rate of each batch, and the finder says so."""
+
+
 @dataclass
 class Trained:
     """What training left: values by the path of their variable, plain attributes, and the logs."""
@@ -202,14 +212,15 @@ def trained(model: Any, **fit: Any) -> Trained:
     x, y = arrays()
     fit = {"epochs": 2, "batch_size": BATCH, "verbose": 0} | fit
     stop = keras.callbacks.EarlyStopping("loss", patience=5, restore_best_weights=True)
-    history = model.fit(x, y, callbacks=[stop, keras.callbacks.ReduceLROnPlateau("loss", patience=1)], **fit).history \
-        if isinstance(model.optimizer.__dict__.get("_learning_rate"), keras.Variable) \
-        else model.fit(x, y, callbacks=[stop], **fit).history
+    callbacks: list[Any] = [stop]
+    if isinstance(vars(model.optimizer).get("_learning_rate"), keras.Variable):
+        callbacks.append(keras.callbacks.ReduceLROnPlateau("loss", patience=1))
+    history = model.fit(x, y, callbacks=callbacks, **fit).history
     states = [keras.tree.flatten(layer.states) for layer in model.layers if getattr(layer, "stateful", False)]
-    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables, *sum(states, [])]
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables, *chain(*states)]
     values = [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(v)).tobytes() for v in variables]
     attributes = [layer.state() for layer in model.layers if isinstance(layer, Remembering)]
-    return Trained(values, attributes, {k: v for k, v in history.items()})
+    return Trained(values, attributes, dict(history))
 
 
 def begin(name: str, *, fitted: bool) -> Any:
@@ -235,9 +246,7 @@ def test_training_after_a_range_test_is_training_without_one(name: str, fitted: 
 
 
 @pytest.mark.parametrize("fitted", [False, True], ids=["new", "fitted"])
-@pytest.mark.parametrize("name", [n for n in SETUPS if n not in (
-    "several optimizers", "RMSprop with a schedule", "Lion with a function", "cycled momentum", "several steps an execution"
-)])  # fmt: skip
+@pytest.mark.parametrize("name", [name for name in SETUPS if name not in NOT_SETTABLE])
 def test_training_after_a_finder_is_training_without_one(name: str, fitted: bool) -> None:
     """As above, in the order of the data: fit has drawn from the random state before any callback is asked."""
     x, y = arrays()

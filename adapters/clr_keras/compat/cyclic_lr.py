@@ -33,7 +33,7 @@ class CyclicLR(Callback):
         scale_mode: What ``scale_fn`` is given: ``"cycle"``, counted from 1, or ``"iterations"``.
 
     Attributes:
-        base_lr, max_lr, step_size, mode, gamma, scale_fn, scale_mode: As given; a new value counts from the next update.
+        base_lr, max_lr, step_size, mode, gamma, scale_fn, scale_mode: As given; set one to change the next update.
         history: For every update since construction, lists under ``"lr"``, ``"iterations"`` and the names
             in the logs, with the loss of that update's own batches.
         clr_iterations: Updates since the last ``_reset``: where in its cycles the learning rate is.
@@ -42,7 +42,8 @@ class CyclicLR(Callback):
     Both counts go on where ``BackupAndRestore`` resumes. The logs of each epoch have ``"lr"``, the last one used.
 
     Differs from source: ``history["lr"]`` has the learning rate each update *used*, where that of keras-contrib has
-    the next one's; updates are counted, not batches, where gradients are accumulated; arguments out of range are refused.
+    the next one's; where gradients are accumulated, updates are counted, not batches; arguments out of range are
+    refused.
 
     Raises:
         TypeError: An argument is of the wrong kind; in ``fit``, the optimizer's learning rate is a schedule.
@@ -110,7 +111,7 @@ class CyclicLR(Callback):
         return lr
 
     def _make_schedule(self) -> tuple[clr_core.Schedule, int]:
-        """A schedule and the number of its steps in an update: with a step size of 5/2, one of 5 steps, two an update."""
+        """A schedule and how many of its steps make an update: for a step size of 5/2, 5 steps and two per update."""
         mode = check.choice("mode", self.mode, _MODES)
         up, parts = _ratio(self.step_size)
         cycle = (self.base_lr, self.max_lr, up)
@@ -146,7 +147,7 @@ class CyclicLR(Callback):
         self.model.optimizer.learning_rate = self.clr()
 
     def _begin_counting(self) -> None:
-        """Find the place in the cycles; here, since other callbacks load the optimizer's count at the start of ``fit``."""
+        """Find the place in the cycles, now that other callbacks have loaded the optimizer's count, if they do."""
         self._per_update = steps_per_update(self.model.optimizer)
         steps = _count(self.model)
         if steps != self._steps_before:  # a backup was loaded; into a model that had trained on, where there are fewer
@@ -180,7 +181,7 @@ def _count(model: Any) -> int:
 
 
 def _ratio(step_size: Any) -> tuple[int, int]:
-    """A step size as a ratio of whole numbers, with a denominator of at most 1000: that of any batch size up to there."""
+    """A step size as a ratio of whole numbers; denominators up to 1000 make ``examples / batch_size`` exact."""
     if isinstance(step_size, Real) and not hasattr(step_size, "__index__"):
         size = check.real("step_size", float(step_size), above=0.0)
         ratio = Fraction(size).limit_denominator(int(max(1, min(1000, 2**29 // size))))

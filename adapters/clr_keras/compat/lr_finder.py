@@ -26,8 +26,8 @@ class LRFinder(Callback):
 
     The learning rate rises over ``steps_per_epoch * epochs`` batches; ``fit`` is stopped after them, and when the loss
     diverges. The recorded loss and metrics are those of each batch (metrics are reset before it, so the
-    epoch's own logs show its last batch). Where the optimizer accumulates gradients, the learning rate rises from update
-    to update and the recorded loss is the mean over the batches of one.
+    epoch's own logs show its last batch). Where the optimizer accumulates gradients, the learning rate rises with each
+    update, and the recorded loss is the mean over its batches.
 
     The model is as before afterwards, whatever other callbacks do at the end of training; if ``fit`` raises, call
     ``restore()``. ``fit`` may have drawn from the random state before its callbacks begin, so that a training run that
@@ -73,8 +73,8 @@ class LRFinder(Callback):
         mode: str = "linear",
     ) -> None:
         super().__init__()
-        if isinstance(steps_per_epoch, Real) and math.isfinite(steps_per_epoch) and not isinstance(steps_per_epoch, bool):
-            steps_per_epoch = math.ceil(steps_per_epoch)
+        if isinstance(steps_per_epoch, Real) and not hasattr(steps_per_epoch, "__index__"):
+            steps_per_epoch = math.ceil(check.real("steps_per_epoch", steps_per_epoch, above=0.0))
         batches = whole("steps_per_epoch", steps_per_epoch) * whole("epochs", epochs)
         self._batches = check.whole("steps_per_epoch * epochs", batches, minimum=2)
         self._bounds, self._mode = (min_lr, max_lr), mode
@@ -108,7 +108,7 @@ class LRFinder(Callback):
         self._rows: list[dict[str, Any]] = []
         self.history = {}
         self._before = Snapshot(model)
-        # History comes after the callbacks of the user: what the finder does in its place, none of them undoes.
+        # History comes after the user's callbacks: none of them can override what the finder does in its place.
         keeper = model.history
         if keeper is not None:
             keeper.on_train_batch_begin, keeper.on_train_end = self._set_lr, self._finish
@@ -141,7 +141,7 @@ class LRFinder(Callback):
         self.restore()
 
     def _finish(self, logs: Any = None) -> None:
-        """Restore once more: a callback behind the finder may have set the weights at the end, as EarlyStopping does."""
+        """Restore once more, after callbacks that set the weights at the end of training, as EarlyStopping does."""
         keeper = self.model.history
         del keeper.on_train_batch_begin, keeper.on_train_end
         self.restore()
