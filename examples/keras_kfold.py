@@ -3,9 +3,9 @@
 Command:  pip install keras scikit-learn && python examples/keras_kfold.py
           Keras needs a backend as well: KERAS_BACKEND=tensorflow, jax or torch.
 
-The position in the cycles is the optimizer's count of updates, which starts at 0 in a new optimizer: build and compile a
-new model for each fold and there is nothing to reset. (The CyclicLR callback has a count of its own. If one callback serves
-all folds, call its _reset() before each.)
+The position in the cycles is the optimizer's count of updates, which starts at 0 in a new optimizer. So build and
+compile a new model for each fold, and there is nothing to reset. (The CyclicLR callback has a count of its own. If one
+callback serves all folds, call its _reset() before each.)
 """
 
 from __future__ import annotations

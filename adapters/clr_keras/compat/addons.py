@@ -84,7 +84,8 @@ class CyclicalLearningRate(ScheduleLR):
             try:
                 config["scale_fn"] = self.schedule.to_dict()["scale_fn"]
             except ValueError:  # not registered with clr_core: left to Keras's own ways with functions
-                config["scale_fn"] = self.schedule.scale_fn
+                cyclic: Any = self.schedule
+                config["scale_fn"] = cyclic.scale_fn
         return config
 
     @classmethod
