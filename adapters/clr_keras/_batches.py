@@ -1,8 +1,8 @@
-"""Batches without end out of whatever ``fit`` takes."""
+"""Batches without end, out of whatever ``fit`` takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -10,25 +10,27 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from clr_core.range_test.batches import endless
+
 Batch = tuple[Any, Any, Any]
 """``x``, ``y`` and ``sample_weight``; the last two may be None."""
 
 
 def batches(x: Any, y: Any, sample_weight: Any, *, batch_size: int, shuffle: bool) -> Iterator[Batch]:
-    """The batches of ``fit(x, y, ...)``, from the beginning again when they run out.
+    """The batches of ``fit(x, y, ...)``, from the beginning again where they run out.
 
     Arrays give batches of one size throughout, across the end of a pass where it falls inside one.
     """
     if isinstance(x, keras.utils.PyDataset):
         source = _of_py_dataset(x, shuffle)
     elif _is_iterable(x):
-        source = _of_iterable(x)
+        source = endless("x", _as_numpy(x))
     else:
         return _of_arrays((x, y, sample_weight), batch_size, shuffle)
     if y is not None or sample_weight is not None:
         raise ValueError(
-            f"y and sample_weight must come out of x with each batch where x is a {type(x).__name__}, "
-            "got them beside it"
+            f"y and sample_weight must come with each batch of x where x is a {type(x).__name__}, "
+            "got them as arguments: leave them out"
         )
     return (_unpacked(batch) for batch in source)
 
@@ -42,14 +44,14 @@ def _of_arrays(arrays: Batch, batch_size: int, shuffle: bool) -> Iterator[Batch]
     leaves = [leaf for leaf in tree.flatten(arrays) if leaf is not None]
     for leaf in leaves:
         if not hasattr(leaf, "shape"):
-            raise TypeError(f"x, y and sample_weight must be arrays, trees of such or a dataset, got {leaf!r}")
+            raise TypeError(f"x, y and sample_weight must be arrays, trees of arrays or a dataset, got {leaf!r}")
     sizes = {int(leaf.shape[0]) for leaf in leaves}
     if len(sizes) != 1:
-        raise ValueError(f"x, y and sample_weight must have as many samples each, got {sorted(sizes)}")
+        raise ValueError(f"x, y and sample_weight must have the same number of samples, got {sorted(sizes)}")
     (size,) = sizes
     if not size:
         raise ValueError("x must have at least one sample, got 0")
-    order = _endless(size, shuffle)
+    order = _order(size, shuffle)
 
     def generate() -> Iterator[Batch]:
         while True:
@@ -69,26 +71,29 @@ def _of_py_dataset(dataset: Any, shuffle: bool) -> Iterator[Any]:
         while True:
             yield dataset[index]
             index += 1
-    for index in _endless(dataset.num_batches, shuffle):
+    for index in _order(dataset.num_batches, shuffle):
         yield dataset[index]
 
 
-def _of_iterable(data: Any) -> Iterator[Any]:
+def _as_numpy(data: Any) -> Iterable[Any]:
+    """The data, where it is a ``tf.data.Dataset`` beside another backend as one of NumPy arrays."""
     if hasattr(data, "as_numpy_iterator") and keras.backend.backend() != "tensorflow":
-        passes = data.as_numpy_iterator
-    else:
-        passes = data.__iter__
-    while True:
-        number = 0
-        for batch in passes():
-            yield batch
-            number += 1
-        # An iterator that has been through gives nothing more; a dataset begins again.
-        if not number or iter(data) is data:
-            return
+        return _NumpyDataset(data)
+    return data  # type: ignore[no-any-return]
 
 
-def _endless(size: int, shuffle: bool) -> Iterator[int]:
+class _NumpyDataset:
+    """A ``tf.data.Dataset`` as an iterable of NumPy arrays."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._dataset.as_numpy_iterator())
+
+
+def _order(size: int, shuffle: bool) -> Iterator[int]:
+    """Indices below ``size`` without end, each once in a pass."""
     # Seeded by NumPy's global state without drawing from it: a set seed gives a set order.
     state: Any = np.random.get_state(legacy=True)
     _, key, position, *_ = state
@@ -99,7 +104,7 @@ def _endless(size: int, shuffle: bool) -> Iterator[int]:
 
 def _unpacked(batch: Any) -> Batch:
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    return _map(_array, x), _map(_array, y), _map(_array, sample_weight)
+    return _map(_tensor, x), _map(_tensor, y), _map(_tensor, sample_weight)
 
 
 def _map(function: Any, structure: Any) -> Any:
@@ -109,12 +114,17 @@ def _map(function: Any, structure: Any) -> Any:
 def _rows(chosen: Any, leaf: Any) -> Any:
     if ops.is_tensor(leaf):
         return ops.take(leaf, chosen, axis=0)
-    return _array(np.asarray(leaf)[chosen])
+    return _tensor(np.asarray(leaf)[chosen])
 
 
-def _array(leaf: Any) -> Any:
-    """A tensor of this backend as it is; anything else as a NumPy array, floats as Keras's own ``floatx``."""
+def _tensor(leaf: Any) -> Any:
+    """An array as ``fit`` gives it to ``train_step``: a tensor of this backend, floats as Keras's own ``floatx``."""
     if ops.is_tensor(leaf) or not hasattr(leaf, "__array__"):
         return leaf
     array = np.asarray(leaf)
-    return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
+    if array.dtype.kind == "f":
+        array = array.astype(keras.config.floatx())
+    # train_on_batch itself puts arrays on the device on JAX; torch has no tensors of strings.
+    if keras.backend.backend() == "jax" or (keras.backend.backend() == "torch" and array.dtype.kind not in "bifuc"):
+        return array
+    return ops.convert_to_tensor(array)

@@ -9,7 +9,7 @@ from keras import ops
 
 
 def nested(optimizer: Any) -> list[Any]:
-    """The optimizer and those it wraps: that of a loss scale, and the several of a ``MultiOptimizer``."""
+    """The optimizer and those it wraps: the one inside a loss scale, the several of a ``MultiOptimizer``."""
     inner = [optimizer.inner_optimizer] if hasattr(optimizer, "inner_optimizer") else []
     inner += getattr(optimizer, "optimizers", [])
     return [optimizer, *(deeper for one in inner for deeper in nested(one))]
@@ -21,11 +21,11 @@ def updaters(optimizer: Any) -> list[Any]:
 
 
 def name_of(optimizer: Any) -> str:
-    """The class name of the optimizer, or of the first it wraps, as Keras spells it."""
-    first = updaters(optimizer)[0]
-    # Only one whose momentum is cycled goes by another name.
-    name: str = getattr(first, "plain_name", type(first).__name__)
-    return name
+    """The class name of the optimizer, or of the first it wraps; of a subclass, that of Keras's own class below it."""
+    kinds = type(updaters(optimizer)[0]).__mro__
+    public = vars(keras.optimizers).keys() - {"Optimizer"}
+    known = (kind.__name__ for kind in kinds if kind.__module__.startswith("keras.") and kind.__name__ in public)
+    return next(known, kinds[0].__name__)
 
 
 def has_momentum(optimizer: Any) -> bool | None:
@@ -36,7 +36,7 @@ def has_momentum(optimizer: Any) -> bool | None:
 
 def has_variable_lr(optimizer: Any) -> bool:
     """Whether the learning rate is a variable, not a schedule or a function compiled into the step."""
-    # Keras has no public way to tell: the property gives a number in either case.
+    # Keras has no public way to find out: the property gives a number in either case.
     return isinstance(optimizer._learning_rate, keras.Variable)
 
 
@@ -48,7 +48,12 @@ def current_lr(optimizer: Any) -> float:
 def training_steps(optimizer: Any) -> int:
     """Training steps so far: updates, or micro-batches where gradients are accumulated."""
     # The public ``iterations`` is floored to updates.
-    return int(_on_host(updaters(optimizer)[0]._iterations.value))
+    return int(_on_host(ops.convert_to_tensor(updaters(optimizer)[0]._iterations)))
+
+
+def steps_per_update(optimizer: Any) -> int:
+    """Training steps in an update: 1, or the number of batches whose gradients are accumulated."""
+    return int(updaters(optimizer)[0].gradient_accumulation_steps or 1)
 
 
 def _on_host(tensor: Any) -> Any:
@@ -58,6 +63,10 @@ def _on_host(tensor: Any) -> Any:
 def check_lr_can_be_set(model: Any, who: str, instead: str) -> None:
     """Raise unless a callback can set the model's learning rate before each batch."""
     optimizer = model.optimizer
+    if len(updaters(optimizer)) != 1:
+        raise TypeError(
+            f"the optimizer must be a single one for {who} to set its learning rate, got a MultiOptimizer: {instead}"
+        )
     if not all(map(has_variable_lr, nested(optimizer))):
         raise TypeError(
             f"the optimizer's learning_rate must be a number for {who} to set it, got "

@@ -4,40 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
+from clr_core import Schedule
 from clr_keras._callback import CountsTrainingSteps
 from clr_keras._describe import training_steps
-from clr_keras._schedule import ScheduleLR
+from clr_keras._schedule import ScheduleLR, given_schedule, schedule_of
 
 
 class LogLR(CountsTrainingSteps):
     """A callback that adds ``"lr"``, the learning rate just used, to the logs of every batch and epoch.
 
     The value is the core schedule's, computed on the host: nothing is read from the device but the
-    optimizer's step count, once an epoch. Put it *before* the callbacks that are to see it:
-    ``[LogLR(lr), keras.callbacks.TensorBoard(...)]``; the progress bar and ``History`` come after all.
+    optimizer's step count, once an epoch. Put it *before* the callbacks that use it:
+    ``[LogLR(schedule), keras.callbacks.TensorBoard(...)]``; the progress bar and ``History`` come last anyway.
 
     Args:
-        schedule_lr: The ``ScheduleLR`` the optimizer was given.
+        schedule: The schedule the optimizer was given, or its ``ScheduleLR``.
 
     Raises:
-        TypeError: ``schedule_lr`` is not a ``ScheduleLR``.
+        TypeError: ``schedule`` is neither.
+        ValueError: In ``fit``: the optimizer has another one.
 
     Example:
         >>> import clr_core, clr_keras, keras, numpy as np
-        >>> lr = clr_keras.ScheduleLR(clr_core.triangular(0.0, 1.0, step_size=4))
+        >>> schedule = clr_core.triangular(0.0, 1.0, step_size=4)
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        >>> model.compile(keras.optimizers.SGD(lr), "mse")
+        >>> model.compile(keras.optimizers.SGD(clr_keras.ScheduleLR(schedule)), "mse")
         >>> data = np.zeros((3, 1))
-        >>> history = model.fit(data, data, batch_size=1, epochs=2, verbose=0, callbacks=[clr_keras.LogLR(lr)])
+        >>> callbacks = [clr_keras.LogLR(schedule)]
+        >>> history = model.fit(data, data, batch_size=1, epochs=2, verbose=0, callbacks=callbacks)
         >>> history.history["lr"]  # of updates 2 and 5
         [0.5, 0.75]
     """
 
-    def __init__(self, schedule_lr: ScheduleLR) -> None:
+    def __init__(self, schedule: Schedule | ScheduleLR) -> None:
         super().__init__()
-        if not isinstance(schedule_lr, ScheduleLR):
-            raise TypeError(f"schedule_lr must be the optimizer's ScheduleLR, got schedule_lr={schedule_lr!r}")
-        self._schedule_lr = schedule_lr
+        self._schedule = given_schedule(schedule)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._schedule_lr = schedule_of(self.model.optimizer, self._schedule)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 import clr_core
+from clr_core.schedules.base import check_momentum
 from clr_keras._schedule import value_at
 
 _SUPPORTED = ("SGD", "Adam", "AdamW", "Adamax", "Nadam", "Lamb", "Lion")
@@ -19,7 +20,7 @@ def cycle_momentum(optimizer: Any, schedule: clr_core.Schedule) -> Any:
 
     Update k uses ``schedule(k)``, computed inside the compiled step from the optimizer's own count of
     updates, gradient accumulation included: right on every backend, with any ``steps_per_execution``.
-    Do it before the first ``fit``. The optimizer becomes of a subclass of its class, which is saved with the
+    Call it before the first ``fit``. The optimizer's class becomes a subclass of what it was, which is saved with the
     schedule and loads wherever ``clr_keras`` is imported.
 
     Args:
@@ -38,11 +39,7 @@ def cycle_momentum(optimizer: Any, schedule: clr_core.Schedule) -> Any:
         >>> optimizer = keras.optimizers.SGD(clr_keras.ScheduleLR(lr), momentum=0.9)
         >>> optimizer = clr_keras.cycle_momentum(optimizer, clr_core.momentum_for(lr))
     """
-    if not isinstance(schedule, clr_core.Schedule):
-        raise TypeError(f"schedule must be a clr_core schedule, got schedule={schedule!r}")
-    low, high = schedule.limits()
-    if not 0 <= low <= high < 1:
-        raise ValueError(f"schedule must have values in [0, 1), got schedule={schedule!r}")
+    check_momentum("schedule", schedule)
     cycled = type(optimizer) if isinstance(optimizer, _CyclesMomentum) else _CLASSES.get(type(optimizer))
     if cycled is None:
         raise TypeError(
@@ -77,10 +74,10 @@ class _CyclesMomentum:
 
 
 class _CyclesBeta1(_CyclesMomentum):
-    """For the time of a step, or of its tracing, ``beta_1`` is a tensor computed from the count of updates."""
+    """While a step runs or is traced, ``beta_1`` is a tensor computed from the count of updates."""
 
     def apply(self: Any, grads: Any, trainable_variables: Any = None) -> None:
-        attributes = vars(self)  # past the trackers, which would take note of the tensor
+        attributes = vars(self)  # bypasses the trackers, which would keep the tensor
         number = attributes["beta_1"]
         attributes["beta_1"] = value_at(self.momentum_schedule, self.iterations)
         try:
@@ -90,14 +87,14 @@ class _CyclesBeta1(_CyclesMomentum):
 
 
 class _CyclesSGD(_CyclesMomentum):
-    """SGD asks whether its momentum is 0, which a traced tensor cannot answer: its step without asking."""
+    """SGD branches on whether its momentum is 0, which a traced tensor cannot: its step without the branch."""
 
     def update_step(self: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
         momentum = value_at(self.momentum_schedule, self.iterations)
         self._update(gradient, variable, learning_rate, momentum)
 
     def _parallel_update_step(self: Any, grads: Any, variables: Any, learning_rate: Any) -> None:
-        """What the torch backend calls in the place of ``update_step``; it calculates one by one."""
+        """What the torch backend calls instead of ``update_step``, for all variables at once."""
         momentum = value_at(self.momentum_schedule, self.iterations)
         for gradient, variable in zip(grads, variables, strict=True):
             self._update(gradient, variable, learning_rate, momentum)
@@ -114,14 +111,14 @@ class _CyclesSGD(_CyclesMomentum):
 
 
 def _classes() -> dict[type, type]:
-    """For each optimizer class its subclass, registered so that a saved model finds it again."""
+    """The subclass of each optimizer class, registered so that a saved model finds it again."""
     classes = {}
     for name in _SUPPORTED:
         public: Any = getattr(keras.optimizers, name)
-        # On torch an optimizer is of a class of the backend's own, which only making one tells.
+        # On torch an optimizer's class is one of the backend's own, which only an instance shows.
         base = type(public.__new__(public))
         mixin = _CyclesSGD if name == "SGD" else _CyclesBeta1
-        cycled = type(f"Cycled{name}", (mixin, base), {"__module__": __name__, "plain_name": name})
+        cycled = type(f"Cycled{name}", (mixin, base), {"__module__": __name__})
         classes[base] = keras.saving.register_keras_serializable(package="clr")(cycled)
     return classes
 

@@ -1,8 +1,16 @@
-"""All that training changes in a model and around it, kept and put back bit for bit."""
+"""Everything that training changes in a model and around it, saved and restored bit for bit.
+
+Two rules. Taking a snapshot changes nothing, so an interruption cannot leave it half done. And a snapshot does not ask
+what an object is for: it keeps the attributes of every object that can be reached from the model, the contents of lists
+and dicts, the values of variables and arrays, and the states of random generators.
+
+State that no attribute leads to (in a closure, a C++ object, a lookup table) is out of reach.
+"""
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,118 +18,79 @@ import keras
 import numpy as np
 from keras import ops
 
-from clr_keras._describe import nested
+from clr_keras import _reach
 
-_MODEL_ATTRIBUTES = ("train_function", "test_function", "train_step", "stop_training", "stop_evaluating", "history")
-"""What ``fit``, ``evaluate`` and the range test set on a model. Only the instance's own are looked at."""
-
-_MISSING = object()
+_FUNCTIONS = ("train_function", "test_function", "predict_function")
+"""The compiled steps of a model. They hold on to the metrics and slots that were built while they were traced."""
 
 
 class Snapshot:
-    """A copy of a compiled, built model's state, taken when made.
+    """A copy of the state of a compiled model, taken when made.
 
-    It holds the variables (with the seeds of dropout, which ``get_weights`` leaves out), the optimizer's
-    variables and attributes, the metrics, the compiled functions, and the random states of Keras, Python,
-    NumPy and torch. Values are kept on the host, so that the device needs no room for a second model.
+    It holds the variables (with the seeds of dropout and the states of recurrent layers, which ``get_weights`` leaves
+    out), the attributes of layers, metrics, losses and optimizers, the compiled functions, Keras's global state, and
+    the random states of Keras, Python, NumPy, TensorFlow and torch. Values are copied to the host, so that the device
+    needs no room for a second model.
 
-    An optimizer that was not built yet, as before the first ``fit``, is not built again after ``restore``.
+    Args:
+        model: The compiled model.
+        data: Datasets the model is trained on: their attributes and random generators are restored too, their arrays
+            are not copied.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *data: Any) -> None:
         self._model = model
-        self._attributes = {name: vars(model).get(name, _MISSING) for name in _MODEL_ATTRIBUTES}
-        compiled = [model._loss_tracker, model._compile_metrics, model._compile_loss]
-        owners = [*nested(model.optimizer), *(one for one in compiled if hasattr(one, "_tracker"))]
-        variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-        self._values = [(variable, value_of(variable)) for variable in variables]
-        self._owners = [_Attributes(owner) for owner in owners]
-        self._undo = [keep_random_state()]
-        if keras.backend.backend() == "torch":
-            self._undo.append(_keep_torch_state(model))
+        found = _reach.everything([model, _keras_globals(), *_global_generators()])
+        beside = _reach.everything(list(data), arrays=False, without=found)
+        self._unbuilt = [one for one in found.objects if vars(one).get("built") is False]
+        self._undoes_building = False
+        self._undo = [*found.undo, *beside.undo, *_keep_global_states()]
 
     def restore(self) -> None:
-        """Put everything back; a second time as well."""
-        for name, value in self._attributes.items():
-            if value is not _MISSING:
-                setattr(self._model, name, value)
-            elif name in vars(self._model):
-                delattr(self._model, name)
-        # For the metrics made at the first batch, which are in no one's list any more after the next lines.
-        self._model.reset_metrics()
-        for owner in self._owners:
-            owner.restore()
-        for variable, value in self._values:
-            variable.assign(value)
+        """Put everything back; harmless when called again."""
+        self._undoes_building |= any(vars(one).get("built") for one in self._unbuilt)
         for undo in self._undo:
             undo()
-
-
-class _Attributes:
-    """The attributes of an object that building adds to; until ``restore`` it works on copies of its lists."""
-
-    def __init__(self, owner: Any) -> None:
-        self._owner = owner
-        self._attributes = dict(vars(owner))
-        tracker = owner._tracker
-        self._tracker, self._tracked = tracker, (tracker.config, tracker.stored_ids)
-        copies = {
-            id(value): list(value) if isinstance(value, list) else dict(value)
-            for value in self._attributes.values()
-            if isinstance(value, list | dict)
-        }
-        vars(owner).update({name: copies[id(value)] for name, value in self._attributes.items() if id(value) in copies})
-        # The tracker fills some of those lists, and knows by their ids what is in them.
-        tracker.config = {
-            name: (is_kind, copies.get(id(store), store)) for name, (is_kind, store) in tracker.config.items()
-        }
-        tracker.stored_ids = {name: set(ids) for name, ids in tracker.stored_ids.items()}
-
-    def restore(self) -> None:
-        vars(self._owner).clear()
-        vars(self._owner).update(self._attributes)
-        self._tracker.config, self._tracker.stored_ids = self._tracked
+        if self._undoes_building:
+            for name in _FUNCTIONS:
+                if vars(self._model).get(name) is not None:
+                    setattr(self._model, name, None)
 
 
 def value_of(variable: Any) -> Any:
     """A variable's value as a NumPy array of its own."""
     # A copy: the array may share its memory with the variable, and JAX donates that to the next step.
-    return np.array(ops.convert_to_numpy(variable.value))
+    return np.array(ops.convert_to_numpy(ops.convert_to_tensor(variable)))
 
 
-def keep_random_state() -> Callable[[], None]:
-    # The generator behind keras.random without a seed; there is no public way to it.
+def _keras_globals() -> Any:
+    """Keras's global state: the default seed generator, the counters of default names, the open scopes."""
+    # There is no public way to any of it.
     from keras.src.backend.common import global_state
 
-    generator = global_state.get_global_attribute("global_seed_generator")
-    seed = None if generator is None else value_of(generator.state)
+    return vars(global_state.GLOBAL_STATE_TRACKER)
+
+
+def _global_generators() -> list[Any]:
+    """What TensorFlow draws the seeds of its operations from."""
+    if keras.backend.backend() != "tensorflow":
+        return []
+    from tensorflow.python.eager import context
+
+    return [getattr(context.context(), "_rng", None)]
+
+
+def _keep_global_states() -> list[Callable[[], None]]:
     python_state, numpy_state = random.getstate(), np.random.get_state()
-
-    def restore() -> None:
-        global_state.set_global_attribute("global_seed_generator", generator)
-        if generator is not None:
-            generator.state.assign(seed)
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-
-    return restore
-
-
-def _keep_torch_state(model: Any) -> Callable[[], None]:
-    import torch
-
-    cpu_state = torch.get_rng_state()
-    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-    modes = [(module, module.training) for module in model.modules()]
-    gradients = [(variable.value, variable.value.grad) for variable in model.variables]
-
-    def restore() -> None:
-        torch.set_rng_state(cpu_state)
-        if cuda_states:
-            torch.cuda.set_rng_state_all(cuda_states)
-        for module, training in modes:
-            module.training = training
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
-
-    return restore
+    undo: list[Callable[[], None]] = [
+        lambda: random.setstate(python_state),
+        lambda: np.random.set_state(numpy_state),
+    ]
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:  # also beside another backend, where a DataLoader shuffles
+        cpu_state, grad_mode = torch.get_rng_state(), torch.is_grad_enabled()
+        cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        undo.append(lambda: torch.set_rng_state(cpu_state))
+        undo.append(lambda: torch.cuda.set_rng_state_all(cuda_states) if cuda_states else None)
+        undo.append(lambda: torch.set_grad_enabled(grad_mode))
+    return undo

@@ -9,7 +9,11 @@ from keras import ops
 
 import clr_core
 from clr_core import check
-from clr_keras import _namespace
+from clr_core.schedules.base import check_schedule
+from clr_core.schedules.keras_ops import KerasOps
+from clr_keras._describe import updaters
+
+_XP = KerasOps(ops)
 
 
 @keras.saving.register_keras_serializable(package="clr")
@@ -43,9 +47,7 @@ class ScheduleLR(keras.optimizers.schedules.LearningRateSchedule):  # type: igno
     """
 
     def __init__(self, schedule: clr_core.Schedule, *, steps_per_update: int = 1) -> None:
-        if not isinstance(schedule, clr_core.Schedule):
-            raise TypeError(f"schedule must be a clr_core schedule, got schedule={schedule!r}")
-        self.schedule = schedule
+        self.schedule = check_schedule("schedule", schedule)
         self.steps_per_update = check.whole("steps_per_update", steps_per_update)
         # What the schedule works out once, it works out now: before Python 3.12 under a lock, at which
         # torch.compile would cut the training step in pieces.
@@ -70,6 +72,34 @@ class ScheduleLR(keras.optimizers.schedules.LearningRateSchedule):  # type: igno
         return f"{type(self).__name__}({self.schedule!r}{more})"
 
 
+def given_schedule(schedule: Any) -> clr_core.Schedule | ScheduleLR:
+    """``schedule`` if it is one that an optimizer can have been given: a core schedule or its ``ScheduleLR``."""
+    if not isinstance(schedule, clr_core.Schedule | ScheduleLR):
+        raise TypeError(
+            f"schedule must be a clr_core schedule or its clr_keras.ScheduleLR, got schedule={schedule!r}: Keras's own "
+            "schedules do not say what they were on the host; clr_core has the same ones"
+        )
+    return schedule
+
+
+def schedule_of(optimizer: Any, schedule: clr_core.Schedule | ScheduleLR) -> ScheduleLR:
+    """The optimizer's own ``ScheduleLR``, if it is that schedule.
+
+    Raises:
+        ValueError: The optimizer's learning rate is something else.
+    """
+    wanted = (schedule.schedule, schedule.steps_per_update) if isinstance(schedule, ScheduleLR) else (schedule, None)
+    lrs = [one._learning_rate for one in updaters(optimizer)]
+    for lr in lrs:
+        if isinstance(lr, ScheduleLR) and lr.schedule == wanted[0] and wanted[1] in (None, lr.steps_per_update):
+            return lr
+    got = ", ".join(repr(lr) if isinstance(lr, ScheduleLR) else type(lr).__name__ for lr in lrs)
+    raise ValueError(
+        f"schedule must be the one that the optimizer was given, got schedule={schedule!r} where the optimizer has "
+        f"{got}: pass the same to both"
+    )
+
+
 def value_at(schedule: clr_core.Schedule, step: Any, steps_per_update: int = 1) -> Any:
     """The schedule's value, float32, at the update that training step ``step`` belongs to."""
     step = ops.convert_to_tensor(step)
@@ -79,4 +109,4 @@ def value_at(schedule: clr_core.Schedule, step: Any, steps_per_update: int = 1) 
     step = ops.cast(step, "int32")
     if steps_per_update > 1:
         step = step // steps_per_update
-    return ops.cast(schedule.evaluate(step, _namespace), "float32")
+    return ops.cast(schedule.evaluate(step, _XP), "float32")

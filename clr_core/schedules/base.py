@@ -39,7 +39,7 @@ class Schedule:
     def __call__(self, step: int, *, xp: None = None) -> float: ...
     @overload
     def __call__(self, step: Any, *, xp: Any = None) -> Any: ...
-    def __call__(self, step: Any, *, xp: Any = None) -> Any:
+    def __call__(self, step: Any = None, *, xp: Any = None) -> Any:
         """The value of update ``step``: a float, or an array where the step is one.
 
         Args:
@@ -65,6 +65,11 @@ class Schedule:
 
     def _array_value(self, step: Any, xp: Any) -> Any:
         if xp is None:
+            if step is None:  # as frameworks call it that take any function as a learning rate
+                raise TypeError(
+                    "a schedule must be called with a step, got none: give an optimizer ScheduleLR(schedule) from the "
+                    "adapter of your framework, not the schedule itself"
+                )
             # To the array API NumPy's scalars are arrays; to everybody who counts with them they are ints.
             if isinstance(step, Integral) or not hasattr(step, "__array_namespace__"):
                 return self(check.whole("step", step, minimum=0))

@@ -154,6 +154,84 @@ def test_the_finder_can_restore_after_an_exception() -> None:
     assert values_of(model) == before
 
 
+def test_the_finder_counts_updates_where_gradients_are_accumulated() -> None:
+    """Three batches per update, starting inside one: each recorded learning rate moves the weights of its batches."""
+    n = 11
+    model = one_hot_model(n, keras.optimizers.SGD(0.1, gradient_accumulation_steps=3))
+    model.fit(np.eye(n)[:1], np.zeros((1, 1)), batch_size=1, verbose=0)
+    finder, watch = clr_keras.LRFinder(0.25, 1.0, steps_per_epoch=n, epochs=1), Watch()
+    fit(model, n, finder, watch)
+    assert finder.history["lr"] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert finder.history["iterations"] == [1, 2, 3, 4]
+    moved = [-3 * weight for weight in watch.seen[-1]]
+    assert moved == pytest.approx([0.5, *[0.25], *[0.5] * 3, *[0.75] * 3, *[1.0] * 3], abs=1e-6)
+
+
+def test_the_finder_averages_the_losses_of_an_update() -> None:
+    """The loss recorded is that of all batches whose gradients the update has."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    model.compile(optimizer, lambda y, prediction: y + 0.0 * prediction)
+    finder = clr_keras.LRFinder(1e-9, 1e-8, steps_per_epoch=4, epochs=1)
+    x, y = np.zeros((4, 1)), np.array(KNOWN).reshape(-1, 1)
+    model.fit(x, y, batch_size=1, shuffle=False, verbose=0, callbacks=[finder])
+    assert finder.history["loss"] == [3.0, 51.5]
+
+
+class SetsLR(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+    """A callback that sets a learning rate of its own before each batch, and the weights at the end."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.model.optimizer.learning_rate = 7.0
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.model.set_weights([np.full_like(w, 7.0) for w in self.model.get_weights()])
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_no_other_callback_gets_in_the_finders_way(is_first: bool) -> None:
+    """Whatever sets the learning rate or the weights, before it or after it, the finder's are used, then restored."""
+    n = 4
+    model = one_hot_model(n, keras.optimizers.SGD(0.5))
+    before = values_of(model)
+    finder, watch = clr_keras.LRFinder(0.25, 1.0, steps_per_epoch=n, epochs=1), Watch()
+    fit(model, n, *([SetsLR(), finder] if is_first else [finder, SetsLR()]), watch)
+    assert finder.history["lr"] == pytest.approx([-weight for weight in watch.seen[-1]])
+    assert values_of(model) == before
+    assert float(model.optimizer.learning_rate) == 0.5
+
+
+def test_the_finder_takes_floats_as_the_original_does() -> None:
+    """np.ceil gives floats; a fraction of a batch is one more batch, as fit makes it."""
+    for steps, epochs in ((np.ceil(4.0), 2), (3.2, 2.0), (np.float32(4), np.float64(2))):
+        finder = clr_keras.LRFinder(0.25, 1.0, steps_per_epoch=steps, epochs=epochs)
+        fit(one_hot_model(4, keras.optimizers.SGD(0.1)), 4, finder, epochs=2)
+        assert (len(finder.curve), finder.curve.stop_reason) == (8, "completed")
+
+
+def test_the_finder_plots_where_pyplot_is_looking() -> None:
+    """In the current axes where they are empty, in a new figure that plt.show shows, in axes handed over."""
+    matplotlib = frameworks.load("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    finder = clr_keras.LRFinder(0.1, 1.0, steps_per_epoch=4, epochs=1)
+    fit(one_hot_model(4, keras.optimizers.SGD(0.1)), 4, finder)
+    plt.close("all")
+    try:
+        axes = finder.plot_loss()
+        assert axes.figure.number in plt.get_fignums()
+        assert finder.plot_lr().figure is not axes.figure
+        plt.figure()
+        left = plt.subplot(1, 2, 1)
+        assert finder.plot_lr() is left
+        right = plt.subplot(1, 2, 2)
+        assert finder.plot_loss(ax=right) is right
+        assert len(plt.get_fignums()) == 3
+    finally:
+        plt.close("all")
+
+
 def test_the_finder_plots() -> None:
     """plot_lr and plot_loss draw what history has, with the learning rate on a logarithmic axis."""
     frameworks.load("matplotlib")
@@ -178,6 +256,12 @@ def test_the_finder_refuses_what_it_cannot_do_right() -> None:
     lr = clr_keras.ScheduleLR(clr_core.constant(0.1))
     with pytest.raises(TypeError, match=r"for LRFinder to set it, got ScheduleLR\(.*use clr_keras.range_test"):
         fit(one_hot_model(4, keras.optimizers.SGD(lr)), 4, finder)
+    with pytest.raises(ValueError, match="must be enough for two updates of 4 batches each, got 4 batches"):
+        fit(one_hot_model(4, keras.optimizers.SGD(0.1, gradient_accumulation_steps=4)), 4, finder)
+    if hasattr(keras.optimizers, "MultiOptimizer"):
+        pairs = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.1), {".*bias": keras.optimizers.SGD(0.1)})
+        with pytest.raises(TypeError, match="must be a single one for LRFinder to set its learning rate"):
+            fit(one_hot_model(4, keras.optimizers.MultiOptimizer(pairs)), 4, finder)
     if BACKEND != "torch":
         with pytest.raises(ValueError, match="steps_per_execution must be 1 for LRFinder"):
             fit(one_hot_model(4, keras.optimizers.SGD(0.1), steps_per_execution=2), 4, finder)
@@ -263,10 +347,48 @@ def test_tensorboard_writes_the_learning_rate(tmp_path: Any) -> None:
     assert written == pytest.approx({0: 2.0, 1: 5.0})
 
 
-def test_log_lr_takes_the_optimizers_schedule() -> None:
-    """A core schedule does not say how many training steps an update has."""
-    with pytest.raises(TypeError, match="schedule_lr must be the optimizer's ScheduleLR, got"):
-        clr_keras.LogLR(RISE)
+def test_log_lr_takes_the_schedule_or_its_schedule_lr() -> None:
+    """Also one that is equal, as in a loaded model; the optimizer's own says how many training steps an update has."""
+    lr = clr_keras.ScheduleLR(RISE, steps_per_update=2)
+    again = clr_core.from_dict(RISE.to_dict())
+    for schedule in (RISE, again, lr, clr_keras.ScheduleLR(again, steps_per_update=2)):
+        model = one_hot_model(5, keras.optimizers.SGD(lr, gradient_accumulation_steps=2))
+        assert fit(model, 5, clr_keras.LogLR(schedule)).history["lr"] == pytest.approx([2.0])
+    inner = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(lr))
+    assert fit(one_hot_model(5, inner), 5, clr_keras.LogLR(RISE)).history["lr"] == pytest.approx([2.0])
+
+
+def log_lr(schedule: Any, tmp_path: Any) -> Any:
+    return clr_keras.LogLR(schedule)
+
+
+def snapshots(schedule: Any, tmp_path: Any) -> Any:
+    return clr_keras.SnapshotEnsemble(schedule, tmp_path)
+
+
+@pytest.mark.parametrize("new", [log_lr, snapshots])
+@pytest.mark.parametrize(
+    "lr", [0.1, clr_keras.ScheduleLR(clr_core.constant(9.0)), clr_keras.ScheduleLR(RISE, steps_per_update=2)]
+)
+def test_a_schedule_that_the_optimizer_does_not_have_is_refused(new: Any, lr: Any, tmp_path: Any) -> None:
+    """Logging one and training with another would go unnoticed; a number, another schedule, other updates."""
+    model = one_hot_model(3, keras.optimizers.SGD(lr))
+    with pytest.raises(ValueError, match="schedule must be the one that the optimizer was given, got schedule="):
+        fit(model, 3, new(clr_keras.ScheduleLR(RISE), tmp_path))
+
+
+@pytest.mark.parametrize("new", [log_lr, snapshots])
+def test_a_schedule_of_another_library_is_refused(new: Any, tmp_path: Any) -> None:
+    """Keras's own is not computed on the host; a number is none."""
+    for wrong in (keras.optimizers.schedules.CosineDecay(0.1, 10), 0.1):
+        with pytest.raises(TypeError, match=r"schedule must be a clr_core schedule or its clr_keras.ScheduleLR, got"):
+            new(wrong, tmp_path)
+
+
+def test_a_core_schedule_given_to_an_optimizer_says_what_to_give_it() -> None:
+    """Keras takes any function without arguments for a learning rate."""
+    with pytest.raises(TypeError, match="give an optimizer ScheduleLR"):
+        fit(one_hot_model(3, keras.optimizers.SGD(RISE)), 3)
 
 
 # SnapshotEnsemble.
@@ -325,7 +447,7 @@ def test_a_cycle_must_end_with_an_execution(tmp_path: Any) -> None:
     assert len(ensemble.paths) == 2
     lr = clr_keras.ScheduleLR(clr_core.triangular(0.5, 1.0, step_size=3))
     model = one_hot_model(8, keras.optimizers.SGD(lr), steps_per_execution=4)
-    with pytest.raises(ValueError, match="one after training step 5 with steps_per_execution=4"):
+    with pytest.raises(ValueError, match="a cycle that ends after training step 5 with steps_per_execution=4"):
         fit(model, 8, clr_keras.SnapshotEnsemble(lr, tmp_path / "six"))
 
 
@@ -336,7 +458,7 @@ def test_the_snapshots_of_two_trainings_are_not_mixed(tmp_path: Any) -> None:
     fit(model, n, ensemble)
     fit(model, n, ensemble)
     assert len(ensemble.paths) == 2
-    with pytest.raises(ValueError, match="directory must be another for each training, got directory="):
+    with pytest.raises(ValueError, match="directory must be empty when a training run starts, got directory="):
         fit(one_hot_model(n, keras.optimizers.SGD(lr)), n, ensemble)
 
 
@@ -349,7 +471,5 @@ def test_prediction_needs_the_snapshots_it_is_asked_for(tmp_path: Any) -> None:
     fit(model, 4, ensemble)
     with pytest.raises(ValueError, match=r"last must be at most the number of snapshots in .*, 1, got last=2"):
         ensemble.predict(model, np.eye(4), last=2)
-    with pytest.raises(TypeError, match="x must be arrays or a dataset that can be gone through again"):
+    with pytest.raises(TypeError, match="x must be arrays or a dataset that can be iterated over again"):
         ensemble.predict(model, iter([np.eye(4)]))
-    with pytest.raises(TypeError, match="schedule_lr must be the optimizer's ScheduleLR"):
-        clr_keras.SnapshotEnsemble(CYCLES, tmp_path)

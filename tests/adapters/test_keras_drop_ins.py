@@ -133,16 +133,53 @@ def test_an_addons_schedule_survives_its_config(make: Any) -> None:
 
 
 def test_a_step_size_may_be_a_whole_float() -> None:
-    """2000.0 is 2000; 2000.5 is refused, by both families."""
-    assert clr_keras.TriangularCyclicalLearningRate(0.0, 1.0, 2000.0).step_size == 2000
-    assert clr_keras.CyclicLR(0.0, 1.0, 4.0).clr() == 0.0
-    for make in (clr_keras.TriangularCyclicalLearningRate, clr_keras.CyclicLR):
-        with pytest.raises(ValueError, match=r"step_size must be a whole number of updates, got step_size=2000.5"):
-            make(0.0, 1.0, 2000.5)
-        with pytest.raises(ValueError, match="step_size must be an int >= 1, got step_size=0"):
-            make(0.0, 1.0, 0.0)
+    """2000.0 is 2000, of any type; inside the compiled step 2000.5 is refused."""
+    for size in (2000.0, np.float64(2000), np.float32(2000), np.int64(2000)):
+        assert clr_keras.TriangularCyclicalLearningRate(0.0, 1.0, size).step_size == 2000
+    with pytest.raises(ValueError, match=r"step_size must be a whole number, got step_size=2000.5"):
+        clr_keras.TriangularCyclicalLearningRate(0.0, 1.0, 2000.5)
+    with pytest.raises(ValueError, match="step_size must be an int >= 1, got step_size=0"):
+        clr_keras.TriangularCyclicalLearningRate(0.0, 1.0, 0.0)
+    for wrong in (0.0, -1.5, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="step_size must be a finite number > 0, got step_size="):
+            clr_keras.CyclicLR(0.0, 1.0, wrong)
+    with pytest.raises(TypeError, match="step_size must be an int >= 1, got step_size='4'"):
+        clr_keras.CyclicLR(0.0, 1.0, "4")
     with pytest.raises(ValueError, match="scale_mode must be one of 'cycle', 'iterations', got scale_mode='epoch'"):
         clr_keras.TriangularCyclicalLearningRate(0.0, 1.0, 4, "epoch")
+
+
+@clr_core.register_scale_fn("tests.keras.halving")
+def halving(cycle: Any) -> Any:
+    return 0.5 ** (cycle - 1)
+
+
+@keras.saving.register_keras_serializable(package="tests")  # type: ignore[untyped-decorator]
+def thirding(cycle: Any) -> Any:
+    return 3.0 ** (1 - cycle)
+
+
+def named(cycle: Any) -> Any:
+    return 1 / cycle
+
+
+@pytest.mark.parametrize("scale_fn", [halving, thirding, named], ids=["core's", "Keras's", "custom_objects"])
+def test_a_scale_fn_is_saved_in_either_registrys_way(scale_fn: Any, tmp_path: Any) -> None:
+    """Registered with clr_core, with Keras, or named in custom_objects when the model is loaded."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(clr_keras.CyclicalLearningRate(0.1, 1.0, 3, scale_fn)), "mse")
+    model.fit(np.eye(2), np.zeros((2, 1)), verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", custom_objects={"named": named})
+    assert loaded.optimizer._learning_rate.schedule.scale_fn is scale_fn
+
+
+def test_a_config_can_be_read_whatever_the_scale_fn() -> None:
+    """Loggers ask for it; a function that is registered nowhere is in it as it is."""
+    scale_fn = lambda cycle: 1 / cycle  # noqa: E731
+    lr = clr_keras.CyclicalLearningRate(0.1, 1.0, 3, scale_fn)
+    assert lr.get_config()["scale_fn"] is scale_fn
+    assert clr_keras.CyclicalLearningRate.from_config(lr.get_config()).schedule == lr.schedule
 
 
 # The bckenstler/CLR callback.
@@ -196,6 +233,106 @@ def test_the_callback_serves_all_folds_of_a_cross_validation() -> None:
     assert fit(one_hot_model(3, keras.optimizers.SGD(0.1)), 3, callback) == [0.5, 1.5, 2.5]
     assert callback.history["lr"] == [0.0, 0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 1.5, 2.5]
     assert callback.trn_iterations == 9
+
+
+def original(step: int, size: float, scale: Any, mode: str = "cycle") -> float:
+    """The formula of bckenstler/CLR, between 0 and 1."""
+    return addons_value(step, 0.0, 1.0, size, scale, mode)
+
+
+@pytest.mark.parametrize("size", [2.5, 3.75, 468.75, 1 / 3, np.float64(7.1)])
+@pytest.mark.parametrize(
+    ("arguments", "scale", "mode"),
+    [
+        ({}, lambda x: 1.0, "cycle"),
+        ({"mode": "triangular2"}, lambda x: 0.5 ** (x - 1), "cycle"),
+        ({"mode": "exp_range", "gamma": 0.99}, lambda x: 0.99**x, "iterations"),
+        ({"scale_fn": lambda x: 1 / x}, lambda x: 1 / x, "cycle"),
+        ({"scale_fn": lambda x: 1 / (1 + x), "scale_mode": "iterations"}, lambda x: 1 / (1 + x), "iterations"),
+    ],
+    ids=["triangular", "triangular2", "exp_range", "cycle", "iterations"],
+)
+def test_a_step_size_of_the_callback_may_be_any_float(size: float, arguments: Any, scale: Any, mode: str) -> None:
+    """len(x) / batch_size is a fraction: the values are those of the original to 1e-9 over a thousand updates."""
+    callback = clr_keras.CyclicLR(0.0, 1.0, size, **arguments)
+    for step in range(1000):
+        callback.clr_iterations = step
+        assert callback.clr() == pytest.approx(original(step, size, scale, mode), abs=1e-9)
+
+
+def test_attributes_of_the_callback_may_be_changed() -> None:
+    """Between fits or within one, as the original reads them anew for every update."""
+    n = 3
+    callback = clr_keras.CyclicLR(0.0, 1.0, 4)
+    assert fit(one_hot_model(n, keras.optimizers.SGD(0.1)), n, callback) == [0.0, 0.25, 0.5]
+    callback.max_lr, callback.base_lr, callback.mode = 2.0, 1.0, "triangular2"
+    assert fit(one_hot_model(n, keras.optimizers.SGD(0.1)), n, callback) == [1.75, 2.0, 1.75]
+    callback.step_size, callback.clr_iterations = 2, 1
+    assert fit(one_hot_model(n, keras.optimizers.SGD(0.1)), n, callback) == [1.5, 2.0, 1.5]
+    callback.mode = "sawtooth"
+    with pytest.raises(ValueError, match="mode must be one of"):
+        fit(one_hot_model(n, keras.optimizers.SGD(0.1)), n, callback)
+
+
+def test_the_callback_counts_updates_where_gradients_are_accumulated() -> None:
+    """Two batches an update: one learning rate, one row of history, the mean of their losses."""
+    n = 7
+    callback = clr_keras.CyclicLR(0.0, 1.0, 2)
+    model = one_hot_model(n, keras.optimizers.SGD(0.1, gradient_accumulation_steps=2))
+    used = fit(model, n, callback)
+    assert [2 * lr for lr in used] == pytest.approx([0.0, 0.0, 0.5, 0.5, 1.0, 1.0, 0.0])
+    assert callback.history["lr"] == [0.0, 0.5, 1.0]
+    assert callback.history["iterations"] == [1, 2, 3]
+    assert (callback.clr_iterations, len(callback.history["loss"])) == (3, 3)
+
+
+@pytest.mark.parametrize("has_new_model", [True, False], ids=["new model", "same model"])
+@pytest.mark.parametrize("has_new_callback", [True, False], ids=["new callback", "same callback"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "second"])
+def test_the_callback_goes_on_where_a_backup_resumes(
+    is_first: bool, has_new_callback: bool, has_new_model: bool, tmp_path: Any
+) -> None:
+    """In another process or in the same one, before BackupAndRestore or behind it."""
+
+    class PowerCut(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if float(self.model.optimizer.iterations) == 5:
+                raise RuntimeError("power cut")
+
+    n = 3
+
+    def new_model() -> Any:
+        return one_hot_model(n, keras.optimizers.SGD(0.1))
+
+    def train(model: Any, callback: Any, *more: Any) -> None:
+        backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
+        both = [callback, backup] if is_first else [backup, callback]
+        arguments: Any = {"batch_size": 1, "shuffle": False, "verbose": 0, "epochs": 3}
+        model.fit(np.eye(n), np.zeros((n, 1)), callbacks=[*both, *more], **arguments)
+
+    model, callback = new_model(), clr_keras.CyclicLR(0.0, 1.0, 10)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(model, callback, PowerCut())
+    if has_new_callback:
+        callback = clr_keras.CyclicLR(0.0, 1.0, 10)
+    train(new_model() if has_new_model else model, callback)
+    assert callback.history["lr"][-6:] == pytest.approx([0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
+    assert callback.history["iterations"][-6:] == [4, 5, 6, 7, 8, 9]
+
+
+def test_the_history_has_the_loss_of_each_update() -> None:
+    """Not the running means that Keras logs, over epochs whose last batch is smaller; the epoch's logs stay Keras's."""
+    known = [1.0, 5.0, 100.0, 3.0, 7.0]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    double = keras.metrics.MeanMetricWrapper(lambda y, prediction: 2 * y, name="double")
+    model.compile("sgd", lambda y, prediction: y + 0.0 * prediction, metrics=[double])
+    callback = clr_keras.CyclicLR(1e-9, 1e-8, 2)
+    y = np.array(known).reshape(-1, 1)
+    history = model.fit(np.zeros((5, 1)), y, batch_size=2, shuffle=False, verbose=0, epochs=2, callbacks=[callback])
+    assert callback.history["loss"] == pytest.approx([3.0, 51.5, 7.0] * 2, rel=1e-5)
+    assert callback.history["double"] == pytest.approx([6.0, 103.0, 14.0] * 2, rel=1e-5)
+    assert history.history["loss"] == pytest.approx([sum(known) / 5] * 2, rel=1e-5)
+    assert history.history["lr"] == pytest.approx([callback.history["lr"][2], callback.history["lr"][5]])
 
 
 def test_the_callback_reaches_the_inner_optimizer_of_a_loss_scale() -> None:

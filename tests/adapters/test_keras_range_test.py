@@ -453,18 +453,23 @@ def test_a_schedule_compiled_before_does_not_hide_the_test() -> None:
     assert fit() == pytest.approx(schedule.values(12)[6:])
 
 
-def test_a_model_without_weights_is_built() -> None:
-    """It keeps the weights it was given at the first batch, as they were before the test."""
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+def test_a_model_without_weights_stays_without() -> None:
+    """It is built for the test, by the weights that fit would have given it, and is not built afterwards."""
     x = np.linspace(0.0, 1.0, 32).reshape(-1, 1)
+
+    def begin() -> Any:
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.layers.Dense(3), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    model, plain = begin(), begin()
     curve = clr_keras.range_test(model, x, x, num_steps=5)
-    assert len(curve) == 5
-    weights = model.get_weights()
-    clr_keras.range_test(model, x, x, num_steps=5)
-    assert all((a == b).all() for a, b in zip(weights, model.get_weights(), strict=True))
-    assert not model.optimizer.built
+    assert (len(curve), model.built, model.optimizer.built) == (5, False, False)
+    for one in (model, plain):
+        keras.utils.set_random_seed(2)
+        one.fit(x, x, verbose=0)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), plain.get_weights(), strict=True))
 
 
 # Refusals.
@@ -475,19 +480,19 @@ def test_what_cannot_be_right_is_refused() -> None:
     model, x, y = known_loss_model(), np.zeros((4, 1)), np.ones((4, 1))
     with pytest.raises(ValueError, match="model must be compiled with an optimizer"):
         clr_keras.range_test(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), x, y)
-    with pytest.raises(ValueError, match="x must give a batch to every training step of the test, got 2"):
+    with pytest.raises(ValueError, match="x must give a batch to every update of the range test, got 2"):
         clr_keras.range_test(model, iter([(x, y), (x, y)]), num_steps=3)
-    with pytest.raises(ValueError, match="x must give a batch to every training step of the test, got 0"):
+    with pytest.raises(ValueError, match="x must give a batch to every update of the range test, got 0"):
         clr_keras.range_test(model, iter([]), num_steps=3)
-    with pytest.raises(ValueError, match="y and sample_weight must come out of x with each batch"):
+    with pytest.raises(ValueError, match="y and sample_weight must come with each batch of x"):
         clr_keras.range_test(model, Parts(x, y, batch_size=1), y)
     with pytest.raises(ValueError, match=r"metric must be one of 'loss', got metric='accuracy'"):
         clr_keras.range_test(model, x, y, metric="accuracy")
     with pytest.raises(TypeError, match="validation_data must be arrays or a dataset"):
         clr_keras.range_test(model, x, y, validation_data=iter([(x, y)]))
-    with pytest.raises(ValueError, match=r"x, y and sample_weight must have as many samples each, got \[3, 4\]"):
+    with pytest.raises(ValueError, match=r"x, y and sample_weight must have the same number of samples, got \[3, 4\]"):
         clr_keras.range_test(model, x, y[:3])
-    with pytest.raises(TypeError, match="x, y and sample_weight must be arrays, trees of such or a dataset"):
+    with pytest.raises(TypeError, match="x, y and sample_weight must be arrays, trees of arrays or a dataset"):
         clr_keras.range_test(model, [1.0, 2.0], y)
     with pytest.raises(ValueError, match="num_steps must be an int >= 2, got num_steps=1"):
         clr_keras.range_test(model, x, y, num_steps=1)

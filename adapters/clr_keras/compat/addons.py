@@ -10,18 +10,7 @@ import keras
 import clr_core
 from clr_core import check
 from clr_keras._schedule import ScheduleLR
-
-
-def whole_step_size(step_size: Any) -> int:
-    """``step_size`` as an int; the libraries these classes stand in for take whole floats as well."""
-    if isinstance(step_size, float) and step_size.is_integer():
-        step_size = int(step_size)
-    if isinstance(step_size, float):
-        raise ValueError(
-            f"step_size must be a whole number of updates, got step_size={step_size!r}: "
-            "round it, so that every cycle begins on an update"
-        )
-    return check.whole("step_size", step_size)
+from clr_keras.compat.floats import whole
 
 
 @keras.saving.register_keras_serializable(package="clr")
@@ -35,7 +24,8 @@ class CyclicalLearningRate(ScheduleLR):
         maximal_learning_rate: Upper bound (``max_lr``), >= initial_learning_rate.
         step_size: Updates in half a cycle, >= 1: an int or a whole float.
         scale_fn: Factor on the height, a function of a float32 tensor, written with operators or
-            ``keras.ops``. Register it with ``clr_core.register_scale_fn`` if the model is to be saved.
+            ``keras.ops``. To save the model, register it with ``clr_core.register_scale_fn`` or as Keras has it
+            (``keras.saving.register_keras_serializable``, or ``custom_objects`` when loading).
         scale_mode: What ``scale_fn`` is given: ``"cycle"``, counted from 1, or ``"iterations"``.
         name: Kept for the signature's sake.
 
@@ -67,7 +57,7 @@ class CyclicalLearningRate(ScheduleLR):
         schedule = clr_core.cyclic(
             initial_learning_rate,
             maximal_learning_rate,
-            whole_step_size(step_size),
+            whole("step_size", step_size),
             scale_fn=scale_fn,
             scale_mode=scale_mode,
         )
@@ -82,7 +72,7 @@ class CyclicalLearningRate(ScheduleLR):
         self.name = name
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments; a ``scale_fn`` as the name it is registered under."""
+        """The constructor's arguments; a ``scale_fn`` as the name it is registered under, or itself."""
         config = {
             "initial_learning_rate": self.initial_learning_rate,
             "maximal_learning_rate": self.maximal_learning_rate,
@@ -91,15 +81,22 @@ class CyclicalLearningRate(ScheduleLR):
             "name": self.name,
         }
         if type(self) is CyclicalLearningRate:
-            config["scale_fn"] = self.schedule.to_dict()["scale_fn"]
+            try:
+                config["scale_fn"] = self.schedule.to_dict()["scale_fn"]
+            except ValueError:  # not registered with clr_core: left to Keras's own ways with functions
+                cyclic: Any = self.schedule
+                config["scale_fn"] = cyclic.scale_fn
         return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> CyclicalLearningRate:
         """The object that ``get_config`` described."""
-        if "scale_fn" in config:
+        scale_fn = config.get("scale_fn")
+        if isinstance(scale_fn, dict) and "class_name" in scale_fn:
+            config = config | {"scale_fn": keras.saving.deserialize_keras_object(scale_fn)}
+        elif isinstance(scale_fn, dict):
             by_name = {"kind": "cyclic", "base_lr": 0.0, "max_lr": 0.0, "step_size": 1}
-            schedule: Any = clr_core.from_dict(by_name | {"scale_fn": config["scale_fn"]})
+            schedule: Any = clr_core.from_dict(by_name | {"scale_fn": scale_fn})
             config = config | {"scale_fn": schedule.scale_fn}
         return cls(**config)
 
@@ -129,7 +126,7 @@ class TriangularCyclicalLearningRate(CyclicalLearningRate):
         scale_mode: str = "cycle",
         name: str = "TriangularCyclicalLearningRate",
     ) -> None:
-        bounds = (initial_learning_rate, maximal_learning_rate, whole_step_size(step_size))
+        bounds = (initial_learning_rate, maximal_learning_rate, whole("step_size", step_size))
         self._store(clr_core.triangular(*bounds), scale_mode, name)
 
 
@@ -158,7 +155,7 @@ class Triangular2CyclicalLearningRate(CyclicalLearningRate):
         scale_mode: str = "cycle",
         name: str = "Triangular2CyclicalLearningRate",
     ) -> None:
-        bounds = (initial_learning_rate, maximal_learning_rate, whole_step_size(step_size))
+        bounds = (initial_learning_rate, maximal_learning_rate, whole("step_size", step_size))
         schedule: clr_core.Schedule = clr_core.triangular2(*bounds)
         if scale_mode == "iterations":
             schedule = clr_core.cyclic(*bounds, scale_fn=_power(0.5, first=1), scale_mode="iterations")
@@ -196,7 +193,7 @@ class ExponentialCyclicalLearningRate(CyclicalLearningRate):
         gamma: float = 1.0,
         name: str = "ExponentialCyclicalLearningRate",
     ) -> None:
-        bounds = (initial_learning_rate, maximal_learning_rate, whole_step_size(step_size))
+        bounds = (initial_learning_rate, maximal_learning_rate, whole("step_size", step_size))
         by_step = clr_core.exp_range(*bounds, gamma=gamma)
         self.gamma = by_step.gamma
         schedule: clr_core.Schedule = by_step

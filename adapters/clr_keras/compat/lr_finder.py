@@ -1,28 +1,44 @@
-"""The range test as a callback, for those who live in ``fit``."""
+"""The range test as a callback of ``fit``."""
 
 from __future__ import annotations
 
+import math
+import sys
+from numbers import Real
 from typing import Any
 
 from clr_core import LRCurve, RangeTest, check
-from clr_keras._callback import Callback
-from clr_keras._describe import check_lr_can_be_set, has_momentum, name_of
+from clr_core.views.figure import new_figure
+from clr_keras._callback import Callback, mean_of
+from clr_keras._describe import (
+    check_lr_can_be_set,
+    has_momentum,
+    name_of,
+    steps_per_update,
+    training_steps,
+)
 from clr_keras._restore import Snapshot
+from clr_keras.compat.floats import whole
 
 
 class LRFinder(Callback):
-    """A callback that makes a range test of a call of ``fit``, and puts the model back at its end.
+    """A callback that turns a call of ``fit`` into a range test, and restores the model at its end.
 
-    The learning rate rises over ``steps_per_epoch * epochs`` updates; ``fit`` is stopped after them, and at
-    divergence. The recorded loss and metrics are those of each batch (they are reset before it, so the
-    epoch's own logs show its last batch). If ``fit`` raises, call ``restore()``; ``clr_keras.range_test`` does
-    all of this by itself, and works with schedules and ``steps_per_execution`` as well.
+    The learning rate rises over ``steps_per_epoch * epochs`` batches; ``fit`` is stopped after them, and when the loss
+    diverges. The recorded loss and metrics are those of each batch (metrics are reset before it, so the
+    epoch's own logs show its last batch). Where the optimizer accumulates gradients, the learning rate rises with each
+    update, and the recorded loss is the mean over its batches.
+
+    The model is as before afterwards, whatever other callbacks do at the end of training; if ``fit`` raises, call
+    ``restore()``. ``fit`` may have drawn from the random state before its callbacks begin, so that a training run that
+    shuffles sees another order than without the test. ``clr_keras.range_test`` leaves the random state alone, restores
+    by itself, and works with schedules and ``steps_per_execution`` as well.
 
     Args:
         min_lr: LR of the first update, > 0.
         max_lr: LR of the last update, > min_lr.
-        steps_per_epoch: Batches in an epoch, an int >= 1.
-        epochs: Epochs in the test, an int >= 1; 2 to 4 are usual.
+        steps_per_epoch: Batches in an epoch, >= 1; a fraction is one more batch, as in ``fit``.
+        epochs: Epochs in the test, an int or a whole float >= 1; 2 to 4 are usual.
         mode: ``"linear"`` or ``"exponential"``.
 
     Attributes:
@@ -31,7 +47,8 @@ class LRFinder(Callback):
 
     Raises:
         TypeError: An argument is of the wrong kind; in ``fit``, the optimizer's learning rate is a schedule.
-        ValueError: An argument is out of its range; in ``fit``, ``steps_per_execution`` is above 1.
+        ValueError: An argument is out of its range; in ``fit``, ``steps_per_execution`` is above 1 or there are fewer
+            than two updates.
 
     Example:
         >>> import clr_keras, keras, numpy as np
@@ -50,16 +67,18 @@ class LRFinder(Callback):
         self,
         min_lr: float = 1e-5,
         max_lr: float = 1e-2,
-        steps_per_epoch: int | None = None,
-        epochs: int | None = None,
+        steps_per_epoch: float | None = None,
+        epochs: float | None = None,
         *,
         mode: str = "linear",
     ) -> None:
         super().__init__()
-        steps = check.whole("steps_per_epoch", steps_per_epoch) * check.whole("epochs", epochs)
-        self._arguments = (min_lr, max_lr, check.whole("steps_per_epoch * epochs", steps, minimum=2))
-        self._mode = mode
-        self._test = RangeTest(*self._arguments, mode=mode)
+        if isinstance(steps_per_epoch, Real) and not hasattr(steps_per_epoch, "__index__"):
+            steps_per_epoch = math.ceil(check.real("steps_per_epoch", steps_per_epoch, above=0.0))
+        batches = whole("steps_per_epoch", steps_per_epoch) * whole("epochs", epochs)
+        self._batches = check.whole("steps_per_epoch * epochs", batches, minimum=2)
+        self._bounds, self._mode = (min_lr, max_lr), mode
+        self._test = RangeTest(min_lr, max_lr, self._batches, mode=mode)
         self._before: Snapshot | None = None
         self.history: dict[str, list[Any]] = {}
 
@@ -68,59 +87,90 @@ class LRFinder(Callback):
         return self._test.curve
 
     def restore(self) -> None:
-        """Put the model back as it was when ``fit`` began; done already at the end of ``fit``."""
+        """Restore the model to what it was when ``fit`` began; ``fit`` does this at its end."""
         if self._before is not None:
             self._before.restore()
-            self._before = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        check_lr_can_be_set(self.model, "LRFinder", "use clr_keras.range_test")
-        name, momentum = name_of(self.model.optimizer), has_momentum(self.model.optimizer)
-        self._test = RangeTest(*self._arguments, mode=self._mode, optimizer=name, momentum=momentum)
-        self._before = Snapshot(self.model)
+        model = self.model
+        check_lr_can_be_set(model, "LRFinder", "use clr_keras.range_test")
+        per_update = steps_per_update(model.optimizer)
+        begun = training_steps(model.optimizer) % per_update
+        updates = (begun + self._batches) // per_update
+        if updates < 2:
+            raise ValueError(
+                f"steps_per_epoch * epochs must be enough for two updates of {per_update} batches each, "
+                f"got {self._batches} batches: raise epochs"
+            )
+        name, momentum = name_of(model.optimizer), has_momentum(model.optimizer)
+        self._test = RangeTest(*self._bounds, updates, mode=self._mode, optimizer=name, momentum=momentum)
+        self._until_update, self._per_update = per_update - begun, per_update
+        self._rows: list[dict[str, Any]] = []
         self.history = {}
+        self._before = Snapshot(model)
+        # History comes after the user's callbacks: none of them can override what the finder does in its place.
+        keeper = model.history
+        if keeper is not None:
+            keeper.on_train_batch_begin, keeper.on_train_end = self._set_lr, self._finish
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.model.reset_metrics()
+        self._set_lr(batch)
+
+    def _set_lr(self, batch: int, logs: Any = None) -> None:
         # On JAX, reading the property brings the state that training works on back into the model.
-        model = self.model
-        model.reset_metrics()
-        model.optimizer.learning_rate = self._test.lr
+        self.model.optimizer.learning_rate = self._test.lr
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = logs or {}
+        self._rows.append(dict(logs or {}))
+        if len(self._rows) < self._until_update:
+            return
+        row = mean_of(self._rows)
+        if "loss" not in row:
+            raise ValueError(f"the logs must have the loss under 'loss', got {', '.join(map(repr, row)) or 'none'}")
+        self._until_update, self._rows = self._per_update, []
         lr = self._test.lr
-        self._test.record(logs["loss"])
-        row = {"lr": lr, "iterations": len(self._test.curve), **logs}
-        for name, value in row.items():
+        self._test.record(row["loss"])
+        for name, value in ({"lr": lr, "iterations": len(self._test.curve)} | row).items():
             self.history.setdefault(name, []).append(value)
         if self._test.done:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
-        if not self._test.done:
-            self._test.stop("interrupted")
+        self._test.stop("interrupted")
         self.restore()
 
-    def plot_lr(self) -> Any:
-        """A matplotlib ``Axes``: the learning rate of each iteration."""
-        return self._plot("iterations", "lr")
+    def _finish(self, logs: Any = None) -> None:
+        """Restore once more, after callbacks that set the weights at the end of training, as EarlyStopping does."""
+        keeper = self.model.history
+        del keeper.on_train_batch_begin, keeper.on_train_end
+        self.restore()
+        self._before = None
 
-    def plot_loss(self) -> Any:
-        """A matplotlib ``Axes``: the loss of each batch against its learning rate."""
-        return self._plot("lr", "loss")
+    def plot_lr(self, ax: Any = None) -> Any:
+        """A matplotlib ``Axes``: the learning rate of each iteration, drawn into ``ax`` if given."""
+        return self._plot("iterations", "lr", ax)
 
-    def _plot(self, x: str, y: str) -> Any:
+    def plot_loss(self, ax: Any = None) -> Any:
+        """A matplotlib ``Axes``: the loss of each batch against its learning rate, drawn into ``ax`` if given."""
+        return self._plot("lr", "loss", ax)
+
+    def _plot(self, x: str, y: str, ax: Any) -> Any:
         if not self.history:
             raise RuntimeError("there is nothing to plot before fit has run with this callback")
-        try:
-            from matplotlib.figure import Figure
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                "plotting needs matplotlib, which is not installed: pip install matplotlib", name=error.name
-            ) from error
+        axes = _empty_axes() if ax is None else ax
         labels = {"iterations": "Iteration", "lr": "Learning rate", "loss": "Loss"}
-        axes = Figure().subplots()
         axes.plot(self.history[x], self.history[y])
         axes.set(xlabel=labels[x], ylabel=labels[y])
         axes.set(**{f"{'x' if x == 'lr' else 'y'}scale": "log"})
         return axes
+
+
+def _empty_axes() -> Any:
+    """Where pyplot is in use, its current axes if nothing is drawn there, else those of a new figure."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    if pyplot is None:
+        return new_figure().subplots()
+    if pyplot.get_fignums() and not pyplot.gca().has_data():
+        return pyplot.gca()
+    return pyplot.figure(layout="constrained").subplots()

@@ -1,0 +1,262 @@
+"""Training after a range test is training without one, bit for bit, whatever the model keeps its state in."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import frameworks
+import numpy as np
+import pytest
+
+import clr_core
+
+keras = frameworks.load("keras")
+clr_keras = frameworks.load("clr_keras")
+
+BACKEND = keras.backend.backend()
+SCHEDULE = clr_core.triangular(1e-3, 1e-2, step_size=3)
+ROWS, COLUMNS, BATCH = 32, 4, 8
+layers = keras.layers
+
+
+def arrays() -> tuple[Any, Any]:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(ROWS, COLUMNS)).astype("float32")
+    return x, x.sum(1, keepdims=True).astype("float32")
+
+
+class Remembering(layers.Layer):  # type: ignore[misc, name-defined]
+    """A layer whose state is in everything but tracked variables."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.is_initialised = False
+        self.recent: list[int] = []
+        self.seen = {"rows": 0}
+        self.counts = np.zeros(3)
+        self.noise = random.Random(7)
+        self.helper = Helper()
+
+    def call(self, x: Any) -> Any:
+        self.calls += 1
+        self.is_initialised = True
+        self.recent.append(self.calls)
+        self.seen["rows"] += 1
+        self.counts[0] += 1
+        self.helper.used = self.calls
+        return x * (1.0 + 0.01 * self.noise.random())
+
+    def state(self) -> Any:
+        own = self.calls, self.is_initialised, list(self.recent), dict(self.seen), self.counts.tobytes()
+        return *own, self.noise.getstate(), self.helper.used
+
+
+class Helper:
+    """An object of no framework."""
+
+    used = 0
+
+
+class Unresettable(keras.metrics.Metric):  # type: ignore[misc, name-defined]
+    """A metric of the whole run: what reset_state does is nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(name="unresettable")
+        self.total = self.add_variable((), "zeros", name="total")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.total.assign_add(1.0)
+
+    def result(self) -> Any:
+        return self.total * 1.0
+
+    def reset_state(self) -> None:
+        pass
+
+
+class Subclassed(keras.Model):  # type: ignore[misc, name-defined]
+    """A model that builds its layers when first called."""
+
+    def build(self, shape: Any) -> None:
+        self.hidden = [layers.Dense(5, activation="tanh"), layers.Dropout(0.3)]
+        self.out = layers.Dense(1)
+        self.built = True
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        for layer in self.hidden:
+            x = layer(x, training=training) if isinstance(layer, layers.Dropout) else layer(x)
+        return self.out(x)
+
+
+class OwnStep(keras.Model):  # type: ignore[misc, name-defined]
+    """A model whose train_step takes the pairs that fit gives."""
+
+    def train_step(self, *arguments: Any) -> Any:
+        x, y = arguments[-1]
+        return super().train_step(*arguments[:-1], (x, y))
+
+
+def compiled(model: Any, optimizer: Any = None, **arguments: Any) -> Any:
+    optimizer = keras.optimizers.Adam(0.01) if optimizer is None else optimizer
+    model.compile(optimizer, "mse", **({"metrics": ["mae"]} | arguments))
+    return model
+
+
+def sequential(*inner: Any, optimizer: Any = None, **arguments: Any) -> Any:
+    return compiled(keras.Sequential([keras.Input((COLUMNS,)), *inner, layers.Dense(1)]), optimizer, **arguments)
+
+
+def dropout(optimizer: Any = None, **arguments: Any) -> Any:
+    inner = layers.Dense(6, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.5)
+    return sequential(*inner, optimizer=optimizer, **arguments)
+
+
+def recurrent() -> Any:
+    inner = layers.Reshape((2, 2)), layers.GRU(3, stateful=True), layers.Dense(1)
+    return compiled(keras.Sequential([keras.Input(batch_shape=(BATCH, COLUMNS)), *inner]))
+
+
+def own_step() -> Any:
+    inputs = keras.Input((COLUMNS,))
+    return compiled(OwnStep(inputs, layers.Dense(1)(layers.Dropout(0.5)(inputs))))
+
+
+def nested() -> Any:
+    inner = keras.Sequential([keras.Input((COLUMNS,)), layers.Dense(3), layers.BatchNormalization()])
+    return sequential(inner, layers.GaussianNoise(0.1))
+
+
+def several() -> Any:
+    if not hasattr(keras.optimizers, "MultiOptimizer"):
+        pytest.skip("this Keras has no MultiOptimizer")
+    first, second = keras.optimizers.SGD(0.01, 0.9, name="first"), keras.optimizers.Adam(0.001, name="second")
+    pairs = keras.optimizers.OptimizerMap(second, {".*kernel": first})
+    return dropout(keras.optimizers.MultiOptimizer(pairs))
+
+
+def torch_module() -> Any:
+    torch = frameworks.load("torch")
+    inner = torch.nn.Sequential(torch.nn.Linear(COLUMNS, 5), torch.nn.BatchNorm1d(5), torch.nn.Dropout(0.5))
+    return sequential(layers.TorchModuleWrapper(inner))
+
+
+def mirrored() -> Any:
+    import tensorflow as tf
+
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        return dropout()
+
+
+def cycled() -> Any:
+    sgd = keras.optimizers.SGD(clr_keras.ScheduleLR(SCHEDULE), momentum=0.9)
+    return dropout(clr_keras.cycle_momentum(sgd, clr_core.momentum_for(SCHEDULE)))
+
+
+SETUPS: dict[str, Callable[[], Any]] = {
+    "Adam, dropout, batch norm": dropout,
+    "SGD": lambda: dropout(keras.optimizers.SGD(0.01)),
+    "SGD, accumulating": lambda: dropout(keras.optimizers.SGD(0.01, momentum=0.9, gradient_accumulation_steps=3)),
+    "RMSprop with a schedule": lambda: dropout(keras.optimizers.RMSprop(clr_keras.ScheduleLR(SCHEDULE))),
+    "AdamW, averaging": lambda: dropout(keras.optimizers.AdamW(0.01, use_ema=True)),
+    "Lion with a function": lambda: dropout(keras.optimizers.Lion(lambda: 0.001)),
+    "loss scale": lambda: dropout(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01))),
+    "several optimizers": several,
+    "cycled momentum": cycled,
+    "eager": lambda: dropout(run_eagerly=True),
+    "several steps an execution": lambda: dropout(steps_per_execution=2),
+    "weighted metrics": lambda: dropout(weighted_metrics=["mse"]),
+    "an unresettable metric": lambda: dropout(metrics=[Unresettable()]),
+    "an AUC": lambda: dropout(metrics=[keras.metrics.R2Score()]),
+    "stateful recurrent": recurrent,
+    "attributes": lambda: sequential(Remembering(), layers.Dropout(0.5), run_eagerly=True),
+    "attributes, compiled": lambda: sequential(Remembering(), layers.Dropout(0.5)),
+    "subclassed, not built": lambda: compiled(Subclassed()),
+    "a train_step of its own": own_step,
+    "nested": nested,
+    "spectral norm": lambda: sequential(layers.SpectralNormalization(layers.Dense(3))),
+}
+if BACKEND == "torch":
+    del SETUPS["several steps an execution"]  # which Keras does not have on torch
+    SETUPS["a torch module"] = torch_module
+if BACKEND != "tensorflow":
+    del SETUPS["stateful recurrent"]  # which Keras cannot train on torch, and whose state JAX loses between steps
+if BACKEND == "tensorflow":
+    SETUPS["a distribution strategy"] = mirrored
+
+
+NOT_SETTABLE = (
+    "several optimizers",
+    "RMSprop with a schedule",
+    "Lion with a function",
+    "cycled momentum",
+    "several steps an execution",
+)
+"""Where a callback cannot set the learning rate of each batch, and the finder says so."""
+
+
+@dataclass
+class Trained:
+    """What training left: values by the path of their variable, plain attributes, and the logs."""
+
+    values: list[bytes]
+    attributes: list[Any]
+    history: Any
+
+
+def trained(model: Any, **fit: Any) -> Trained:
+    x, y = arrays()
+    fit = {"epochs": 2, "batch_size": BATCH, "verbose": 0} | fit
+    stop = keras.callbacks.EarlyStopping("loss", patience=5, restore_best_weights=True)
+    callbacks: list[Any] = [stop]
+    if isinstance(vars(model.optimizer).get("_learning_rate"), keras.Variable):
+        callbacks.append(keras.callbacks.ReduceLROnPlateau("loss", patience=1))
+    history = model.fit(x, y, callbacks=callbacks, **fit).history
+    states = [keras.tree.flatten(layer.states) for layer in model.layers if getattr(layer, "stateful", False)]
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables, *chain(*states)]
+    values = [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(v)).tobytes() for v in variables]
+    attributes = [layer.state() for layer in model.layers if isinstance(layer, Remembering)]
+    return Trained(values, attributes, dict(history))
+
+
+def begin(name: str, *, fitted: bool) -> Any:
+    keras.utils.set_random_seed(3)
+    model = SETUPS[name]()
+    if fitted:
+        x, y = arrays()
+        model.fit(x, y, batch_size=BATCH, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("fitted", [False, True], ids=["new", "fitted"])
+@pytest.mark.parametrize("name", SETUPS)
+def test_training_after_a_range_test_is_training_without_one(name: str, fitted: bool) -> None:
+    """Shuffled, for two epochs, with callbacks: the same values, attributes and logs."""
+    x, y = arrays()
+    tested, plain = begin(name, fitted=fitted), None
+    curve = clr_keras.range_test(tested, x, y, batch_size=BATCH, num_steps=6)
+    assert len(set(curve.losses)) > 1
+    after = trained(tested)
+    plain = trained(begin(name, fitted=fitted))
+    assert after == plain
+
+
+@pytest.mark.parametrize("fitted", [False, True], ids=["new", "fitted"])
+@pytest.mark.parametrize("name", [name for name in SETUPS if name not in NOT_SETTABLE])
+def test_training_after_a_finder_is_training_without_one(name: str, fitted: bool) -> None:
+    """As above, in the order of the data: fit has drawn from the random state before any callback is asked."""
+    x, y = arrays()
+    tested = begin(name, fitted=fitted)
+    finder = clr_keras.LRFinder(1e-4, 1.0, steps_per_epoch=ROWS // BATCH, epochs=3, mode="exponential")
+    best = keras.callbacks.EarlyStopping("loss", restore_best_weights=True)
+    tested.fit(x, y, batch_size=BATCH, epochs=3, verbose=0, shuffle=False, callbacks=[finder, best])
+    keras.utils.set_random_seed(4)
+    after = trained(tested, shuffle=False)
+    plain = begin(name, fitted=fitted)
+    plain.fit(x, y, batch_size=BATCH, epochs=0)  # builds what fit builds before its callbacks begin
+    keras.utils.set_random_seed(4)
+    assert after == trained(plain, shuffle=False)
