@@ -18,8 +18,12 @@ def check_optimizer(name: str, value: Any) -> Optimizer:
     if not isinstance(value, Optimizer):
         raise TypeError(f"{name} must be a torch.optim.Optimizer, got {name}={value!r}")
     for index, group in enumerate(value.param_groups):
-        if "lr" not in group:
-            raise ValueError(f"{name} must have an lr in every group, got none in param_groups[{index}]")
+        if group.get("lr") is None:
+            found = "lr=None" if "lr" in group else "none"
+            raise ValueError(
+                f"{name} must have an lr in every group, got {found} in param_groups[{index}]: build it with an lr, such "
+                "as lr=1e-3 (for an Adafactor of Hugging Face, with relative_step=False too)"
+            )
     return value
 
 
@@ -31,6 +35,11 @@ def initial_lr(group: Group) -> float:
 def check_first_lr(optimizer: Optimizer) -> float:
     """The LR the first group was built with, by which the others are measured."""
     lr = initial_lr(optimizer.param_groups[0])
+    if lr == 0.0:
+        raise ValueError(
+            "the lr of the optimizer's first group must be > 0, since the other groups keep their ratio to it, got "
+            "lr=0.0: build the optimizer with an lr > 0; with a single group any will do"
+        )
     return check.real("the lr of the optimizer's first group", lr, above=0.0)
 
 
