@@ -20,6 +20,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+_SIGNALS = [
+    getattr(signal, name)
+    for name in "SIGINT SIGTERM SIGHUP SIGQUIT SIGBREAK SIGALRM SIGVTALRM SIGPROF SIGUSR1 SIGUSR2 SIGCHLD".split()
+    if hasattr(signal, name)
+]
+"""Those that programs handle; to ask for the handlers of all 64 takes as long as an update of a small model."""
+
+
 class Gate:
     """A gate in front of the signal handlers of the main thread; open until ``close``."""
 
@@ -32,7 +40,7 @@ class Gate:
         """Stand in front of every handler that is written in Python; other threads are not interrupted by signals."""
         if threading.current_thread() is not threading.main_thread():
             return
-        found = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        found = {number: signal.getsignal(number) for number in _SIGNALS}
         self._handlers = {number: handler for number, handler in found.items() if callable(handler)}
         for number in self._handlers:
             signal.signal(number, self._handle)

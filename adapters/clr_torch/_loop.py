@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,14 +17,11 @@ from clr_torch._lrs import GroupLRs
 from clr_torch._ranks import Exchange, are_many
 from clr_torch._restore import restored
 
-_LOSSES_PER_READ = 16
-"""Losses that may wait to be read together; the test may notice its end as many updates late.
+LOSSES_PER_READ = 16
+"""Losses on an accelerator that wait to be read together; the test may notice its end as many updates late.
 
-To read a loss that an accelerator has yet to compute is to wait for all the work queued there.
+To read a loss that has yet to be computed is to wait for all the work queued there.
 """
-
-PATIENCE = 0.02
-"""Seconds that losses wait at least; small models do a whole test in it, and a read between two steps costs them."""
 
 
 class Loop:
@@ -37,7 +33,6 @@ class Loop:
         optimizers: All that it steps.
         sign: -1.0 where what it returns is to be maximized, else 1.0.
         may_skip: Whether it may leave out an update, as a GradScaler does.
-        patience: Seconds between two reads, at least.
         progress: Whether to show a progress bar.
     """
 
@@ -49,11 +44,10 @@ class Loop:
         *,
         sign: float,
         may_skip: bool,
-        patience: float,
         progress: bool,
     ) -> None:
         self._test, self._train_step, self._optimizers = test, train_step, optimizers
-        self._sign, self._may_skip, self._patience, self._progress = sign, may_skip, patience, progress
+        self._sign, self._may_skip, self._progress = sign, may_skip, progress
         self._waiting: list[Any] = []
         self._exchange: Exchange | None = None
 
@@ -112,7 +106,6 @@ class Loop:
         test, train_step, waiting, gate = self._test, self._train_step, self._waiting, self._gate
         is_alone = self._exchange is None
         lrs = GroupLRs(self._optimizers, may_skip=self._may_skip)
-        self._read_at = time.perf_counter()
         # Hot loop: keep Python work minimal.
         for lr in _steps(test.schedule.values(test.num_steps), self._progress):
             lrs.set(lr)
@@ -126,14 +119,11 @@ class Loop:
                 self._read()
                 if test.done:
                     return
-                self._read_at = time.perf_counter()
 
     def _is_time_to_read(self, outcome: Any) -> bool:
         if self._exchange is not None:
             return len(self._waiting) >= self._exchange.updates
-        if time.perf_counter() - self._read_at < self._patience:
-            return False
-        return len(self._waiting) >= _LOSSES_PER_READ or _is_at_hand(outcome)
+        return len(self._waiting) >= LOSSES_PER_READ or _is_at_hand(outcome)
 
     def _read(self, error: Exception | None = None, is_interrupted: bool = False) -> None:
         """Record all losses there are, and end the test if it is to end; an update past its end counts for nothing."""
@@ -165,8 +155,9 @@ def _refuse(failed: list[int]) -> None:
 
 
 def _is_at_hand(outcome: Any) -> bool:
-    values = outcome if isinstance(outcome, tuple) else (outcome,)
-    return all(not isinstance(each, Tensor) or each.is_cpu for each in values)
+    if isinstance(outcome, tuple):
+        return all(map(_is_at_hand, outcome))
+    return not isinstance(outcome, Tensor) or outcome.is_cpu
 
 
 def _floats(outcomes: list[Any]) -> list[tuple[float, ...]]:
@@ -194,10 +185,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _column(column: tuple[Any, ...]) -> list[float]:
-    if all(isinstance(each, Tensor) for each in column):
-        with torch.no_grad():
-            return torch.stack([each.reshape(()) for each in column]).tolist()
-    return [float(each) for each in column]
+    if all(map(_is_at_hand, column)):
+        return [each.item() if isinstance(each, Tensor) else float(each) for each in column]
+    with torch.no_grad():
+        return torch.stack([torch.as_tensor(each).reshape(()) for each in column]).tolist()
 
 
 def _steps(lrs: list[float], progress: bool) -> Iterable[float]:

@@ -25,8 +25,9 @@ PutBack = Callable[[], Any]
 LONG = 1000
 """Items from which a list, dict or set in a dataset or sampler is taken for examples, which nothing changes."""
 
-_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), torch.dtype,
+ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), torch.dtype,
                     torch.device, torch.Size, torch.layout})  # fmt: skip
+_PLAIN = frozenset({dict, list, set, collections.OrderedDict, collections.defaultdict, collections.deque, bytearray})
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
 _OPEN = ("collections", "types", "argparse")
 """Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
@@ -52,13 +53,12 @@ def note(value: Any, is_data: bool, memory: dict[Any, PutBack]) -> Noted | None:
     """What there is to note of an object; None of one that has no state of its own, or none that is ours to change.
 
     Args:
-        value: Any object.
+        value: Any object but one of ``ATOMS``.
         is_data: Whether it belongs to a dataset or a loader.
         memory: Where the memory behind tensors is noted, once however many of them share it.
     """
-    kind = type(value)
-    if kind in _ATOMS:
-        return None
+    if type(value) in _PLAIN and not value:
+        return Noted((), [value.clear])
     if isinstance(value, Tensor):
         return None if is_data else _tensor(value, memory)
     if isinstance(value, dict | list | set | collections.deque | bytearray):
@@ -144,7 +144,9 @@ def _leaf(tensor: Tensor) -> PutBack:
 def _container(value: Any, is_data: bool) -> Noted | None:
     if is_data and len(value) > LONG:
         return None
-    noted = _object(value, is_data, is_entered=True) or Noted([], [], is_data)
+    noted = Noted([], [], is_data)
+    if type(value) not in _PLAIN:
+        noted = _object(value, is_data, is_entered=True) or noted
     if isinstance(value, dict):
         items = list(value.items())
         noted.put_back.append(lambda: _refill(value, items))

@@ -13,7 +13,7 @@ from clr_core import LRCurve, RangeTest, check
 from clr_torch import _groups as groups_of
 from clr_torch._batches import LoaderStep
 from clr_torch._describe import described
-from clr_torch._loop import PATIENCE, Loop
+from clr_torch._loop import Loop
 
 
 @overload
@@ -183,7 +183,6 @@ def range_test(
             [optimizer],
             sign=sign,
             may_skip=_may_skip([optimizer], scaler),
-            patience=PATIENCE,
             progress=progress,
         )
         state = [*step.state, optimizer, scaler, *generators, *also]
@@ -269,7 +268,6 @@ def range_test_steps(
         steppers,
         sign=_sign(steppers),
         may_skip=_may_skip(steppers, scaler),
-        patience=0.0,
         progress=progress,
     )
     return loop.run([*modules, *steppers, scaler, *generators, *also])

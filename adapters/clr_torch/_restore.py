@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import torch
 
 from clr_torch._interrupts import Gate
-from clr_torch._notes import PutBack, note
+from clr_torch._notes import ATOMS, PutBack, note
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Snapshot:
         waiting = [(root, is_data) for root in roots]
         while waiting:
             value, is_data = waiting.pop()
-            if id(value) in self._noted:
+            if type(value) in ATOMS or id(value) in self._noted:
                 continue
             found = note(value, is_data, self._memory)
             if found is None:
