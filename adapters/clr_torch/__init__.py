@@ -16,5 +16,13 @@ except ModuleNotFoundError as error:
 
 from clr_torch._range_test import range_test, range_test_steps
 from clr_torch._schedule import ScheduleLR
+from clr_torch.compat.schedulers import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 
-__all__ = ["ScheduleLR", "range_test", "range_test_steps"]
+__all__ = [
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "OneCycleLR",
+    "ScheduleLR",
+    "range_test",
+    "range_test_steps",
+]
