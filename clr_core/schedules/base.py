@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cached_property
 from numbers import Integral
 from typing import Any, TypeVar, dataclass_transform, overload
 
@@ -73,6 +74,17 @@ class Schedule:
     def limits(self) -> tuple[float, float]:
         """The lowest and the highest value of the schedule's definition, such as base_lr and max_lr."""
         raise NotImplementedError
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        return self.limits()
+
+    def _momentum_share(self, step: Any, xp: Any) -> Any:
+        """How far the momentum that moves opposite to this LR is from its high (0) to its low (1)."""
+        bottom, top = self._bounds
+        share = (self.evaluate(step, xp) - bottom) / (top - bottom)
+        share = xp.where(share > 0.0, share, 0.0)
+        return xp.where(share < 1.0, share, 1.0)
 
     def _completed_cycles(self, step: int) -> int:
         """Cycles that ended before update ``step``; 0 for a schedule that has none."""

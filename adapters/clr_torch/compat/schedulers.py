@@ -4,13 +4,14 @@ They are subclasses that replace ``get_lr`` and inherit the rest: constructor, c
 parameter groups and the state dict, which torch's classes load and whose state they load.
 
 One core schedule from 0 to 1 gives the position between an LR's bounds, and ``lerp`` the LR of each group. It is
-cached outside of the scheduler, whose every attribute goes into its state dict. Arguments that core refuses and torch
+cached where the state dict, which has every attribute, does not see it. Arguments that core refuses and torch
 accepts (a fractional step size, gamma > 1, pct_start of 0 or 1) and positions between two steps keep torch's formula.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 from torch import Tensor
@@ -18,6 +19,7 @@ from torch.optim import lr_scheduler
 
 import clr_core
 from clr_core import Schedule
+from clr_core.schedules import xp as python
 from clr_core.schedules.base import lerp
 
 _LRs = list[float | Tensor]
@@ -39,12 +41,11 @@ class _MomentumOnlyInAStep:
         finally:
             self.cycle_momentum = cycle_momentum
 
-    def _set_momenta(self, momenta: list[Any]) -> None:
-        for group, momentum in zip(self.optimizer.param_groups, momenta, strict=True):
-            if self.use_beta1:
-                group["betas"] = (momentum, *group["betas"][1:])
-            else:
-                group["momentum"] = momentum
+    def _set_momentum(self, group: dict[str, Any], momentum: Any) -> None:
+        if self.use_beta1:
+            group["betas"] = (momentum, *group["betas"][1:])
+        else:
+            group["momentum"] = momentum
 
 
 class CyclicLR(_MomentumOnlyInAStep, lr_scheduler.CyclicLR):
@@ -70,13 +71,14 @@ class CyclicLR(_MomentumOnlyInAStep, lr_scheduler.CyclicLR):
         wave = _wave("triangular" if custom else self.mode, self.total_size, self.step_ratio, self.gamma)
         if wave is None or type(step) is not int or step < 0:
             return self._theirs()
-        height = wave(step)
+        height = wave.evaluate(step, python)
         if custom:
             height *= custom(wave.cycle(step) + 1 if self.scale_mode == "cycle" else step)
         if self.cycle_momentum and self._get_lr_called_within_step:
-            bounds = zip(self.max_momentums, self.base_momentums, strict=True)
-            self._set_momenta([lerp(start, peak, height) for start, peak in bounds])
-        return [lerp(low, high, height) for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]
+            bounds = zip(self.optimizer.param_groups, self.max_momentums, self.base_momentums, strict=True)
+            for group, start, peak in bounds:
+                self._set_momentum(group, lerp(start, peak, height))
+        return list(map(lerp, self.base_lrs, self.max_lrs, repeat(height)))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state of this class or of torch's, which is not changed."""
@@ -100,21 +102,42 @@ class OneCycleLR(_MomentumOnlyInAStep, lr_scheduler.OneCycleLR):
         ([1.0], 0.85)
     """
 
+    __slots__ = ("_core",)  # not in the __dict__, and so not in the state dict
+
     def get_lr(self) -> _LRs:
         """The LR of each group at update ``last_epoch``."""
         step, phases = self.last_epoch, self._schedule_phases
-        anneal = getattr(self, "_anneal_func_type", None)  # states from before torch 1.13 lack it
-        rise, tail = _one_cycle(self.total_steps, len(phases), phases[0]["end_step"], anneal)
+        known, rise, tail = getattr(self, "_core", (None, None, None))
+        if known is not phases:
+            rise, tail = self._core_schedules(phases)
+            self._core = (phases, rise, tail)
         if rise is None or type(step) is not int or not 0 <= step <= self.total_steps:
             return self._theirs()
-        height, groups = rise(step), self.optimizer.param_groups
+        height, groups = rise.evaluate(step, python), self.optimizer.param_groups
         if self.cycle_momentum and self._get_lr_called_within_step:
-            self._set_momenta([lerp(group["max_momentum"], group["base_momentum"], height) for group in groups])
+            for group in groups:
+                self._set_momentum(group, lerp(group["max_momentum"], group["base_momentum"], height))
         if tail is not None and step > phases[1]["end_step"]:
-            height = tail(step)
+            height = tail.evaluate(step, python)
             return [lerp(group["min_lr"], group["initial_lr"], height) for group in groups]
         low = "min_lr" if tail is None and step > phases[0]["end_step"] else "initial_lr"
         return [lerp(group[low], group["max_lr"], height) for group in groups]
+
+    def _core_schedules(self, phases: list[Any]) -> tuple[Schedule | None, Schedule | None]:
+        """From the ends to the peak and, of three phases, from the end to the beginning."""
+        arguments: dict[str, Any] = {
+            "total_steps": self.total_steps,
+            "variant": "three_phase" if len(phases) == 3 else "two_phase",
+            # States from before torch 1.13 have a function in place of the name.
+            "anneal": {"cos": "cosine", "linear": "linear"}.get(getattr(self, "_anneal_func_type", ""), ""),
+            "rise_fraction": (phases[0]["end_step"] + 1) / self.total_steps,
+            "final_lr": 0.0,
+        }
+        try:
+            rise = clr_core.one_cycle(0.0, 1.0, **arguments)
+            return rise, clr_core.one_cycle(1.0, 1.0, **arguments) if len(phases) == 3 else None
+        except ValueError:
+            return None, None
 
 
 class CosineAnnealingWarmRestarts(lr_scheduler.CosineAnnealingWarmRestarts):
@@ -134,18 +157,24 @@ class CosineAnnealingWarmRestarts(lr_scheduler.CosineAnnealingWarmRestarts):
 
     def get_lr(self) -> _LRs:
         """The LR of each group at ``T_cur`` of ``T_i``."""
+        position = self.T_cur
         if self.T_mult > 1:
-            restarts = _restarts(self.T_0, self.T_mult)
-            if restarts is not None and 0 <= self.last_epoch <= clr_core.check.MAX_STEP:
-                length = self.T_mult ** restarts.cycle(self.last_epoch)
-                self.T_i = self.T_0 * length
-                start = self.T_0 * (length - 1) // (self.T_mult - 1)
-                self.T_cur = self.last_epoch - start + self.T_cur % 1
-        descent = _restarts(self.T_i, 1)
-        if descent is None or self.T_cur < 0 or self.T_cur % 1:
+            start = self.last_epoch - position // 1
+            if not 0 <= position < self.T_i or start * (self.T_mult - 1) != self.T_i - self.T_0:
+                position = self._find_restart()
+        descent = _descent(self.T_i)
+        if descent is None or type(position) is not int:
             return super().get_lr()
-        height = descent(int(self.T_cur))
+        height = descent.evaluate(position, python)
         return [lerp(self.eta_min, base_lr, height) for base_lr in self.base_lrs]
+
+    def _find_restart(self) -> float:
+        fraction, restarts = self.T_cur % 1, _restarts(self.T_0, self.T_mult)
+        if restarts is not None and type(self.last_epoch) is int:
+            growth = self.T_mult ** restarts.cycle(self.last_epoch)
+            self.T_i = self.T_0 * growth
+            self.T_cur = self.last_epoch - self.T_0 * (growth - 1) // (self.T_mult - 1) + (fraction or 0)
+        return self.T_cur
 
 
 @lru_cache
@@ -162,22 +191,8 @@ def _wave(mode: str, total_size: float, step_ratio: float, gamma: float) -> Sche
 
 
 @lru_cache
-def _one_cycle(total_steps: int, phases: int, rise_end: float, anneal: str | None) -> tuple[Schedule | None, Schedule | None]:
-    """From the ends to the peak and, of three phases, from the end to the beginning."""
-    arguments: dict[str, Any] = {
-        "total_steps": total_steps,
-        "variant": {2: "two_phase", 3: "three_phase"}[phases],
-        "anneal": "cosine" if anneal == "cos" else anneal,
-        "rise_fraction": (rise_end + 1) / total_steps,
-        "final_lr": 0.0,
-    }
-    try:
-        if anneal is None:
-            return None, None
-        rise = clr_core.one_cycle(0.0, 1.0, **arguments)
-        return rise, clr_core.one_cycle(1.0, 1.0, **arguments) if phases == 3 else None
-    except ValueError:
-        return None, None
+def _descent(length: int) -> Schedule | None:
+    return _restarts(length, 1)
 
 
 @lru_cache
