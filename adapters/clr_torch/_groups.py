@@ -88,8 +88,22 @@ def refuse_shared_tensors(name: str, values: list[Any], schedules: Schedule | tu
             )
 
 
-def initial_lr_of_added(added: Group, groups: list[Group]) -> float:
-    """The LR a group was added with; a Tensor that other groups share, as they do a default, has moved since."""
-    lr = added["lr"]
-    sharing = [group for group in groups if group["lr"] is lr and "initial_lr" in group]
-    return initial_lr(sharing[0] if isinstance(lr, Tensor) and sharing else added)
+def initial_lr_of_added(added: Group, optimizer: Optimizer) -> float:
+    """The LR that a group added to a running schedule would have been built with, to have the ratio it has now.
+
+    A group that took the optimizer's default LR was not given one for this moment, so its ratio is the default's.
+    """
+    lr, default, first = added["lr"], optimizer.defaults.get("lr"), optimizer.param_groups[0]
+    if isinstance(lr, Tensor):
+        sharing = [group for group in optimizer.param_groups if group["lr"] is lr and "initial_lr" in group]
+        if sharing:  # the default, which the scheduler has filled since
+            return initial_lr(sharing[0])
+    if default is not None and float(lr) == float(default):
+        return float(lr)
+    if float(first["lr"]) == 0.0:
+        raise ValueError(
+            "a group must be added while the first group's LR is > 0, since it keeps its ratio to that, got "
+            f"lr={float(lr)!r} where the first group's was 0.0: add it with an initial_lr as well, the LR it would have "
+            f"been built with where the first group had {initial_lr(first)!r}"
+        )
+    return initial_lr(first) * (float(lr) / float(first["lr"]))

@@ -173,7 +173,7 @@ class ScheduleLR(LRScheduler):
         groups = self.optimizer.param_groups
         if self.last_epoch >= 0 and state_dict.get("is_in_charge", True):
             # A group that was added after the last step() trains at the LR it came with until the next.
-            is_new = [self._is_new(group, groups) for group in groups]
+            is_new = [_is_new(group, groups) for group in groups]
             self._written = self.get_lr()
             for group, lr, new in zip(groups, self._written, is_new, strict=True):
                 if not new:
@@ -188,13 +188,6 @@ class ScheduleLR(LRScheduler):
         # looks for it while the count is 1, and would warn.
         self.__dict__.update(state, _step_count=max(2, state["_step_count"]))
 
-    def _is_new(self, group: groups_of.Group, groups: list[groups_of.Group]) -> bool:
-        """Whether the group was added after the last ``step()``: all others have an ``initial_lr``.
-
-        In an optimizer loaded from a training run without a scheduler none of them has.
-        """
-        return "initial_lr" not in group and "initial_lr" in groups[0]
-
     def _measure(self, groups: list[groups_of.Group]) -> None:
         """Find the ratios, anew where a group was added or ``optimizer.load_state_dict`` made another list."""
         per_group = isinstance(self.schedule, tuple) or isinstance(self.momentum, tuple)
@@ -204,13 +197,13 @@ class ScheduleLR(LRScheduler):
                 f"been {len(self.base_lrs)}: build ScheduleLR(optimizer, [a schedule for each of the "
                 f"{len(groups)} groups], last_epoch={self.last_epoch - 1})"
             )
+        is_new = [_is_new(group, groups) for group in groups]
         for index, group in enumerate(groups):
-            if self._is_new(group, groups):
-                lr = groups_of.initial_lr_of_added(group, self.optimizer)
-            else:
-                lr = group.get("initial_lr", self.base_lrs[index])
-            group["initial_lr"] = float(lr)
-            self.base_lrs[index : index + 1] = [group["initial_lr"]]
+            if "initial_lr" not in group:
+                is_known = index < len(self.base_lrs) and not is_new[index]
+                lr = self.base_lrs[index] if is_known else groups_of.initial_lr_of_added(group, self.optimizer)
+                group["initial_lr"] = float(lr)
+            self.base_lrs[index : index + 1] = [float(group["initial_lr"])]
         self._common = None
         if isinstance(self.schedule, Schedule):
             first = groups_of.check_first_lr(self.optimizer)
@@ -253,6 +246,14 @@ class ScheduleLR(LRScheduler):
                 "clr_core.with_warmup), or one after the other with torch's SequentialLR"
             )
         self._overwritten_at = self.last_epoch
+
+
+def _is_new(group: groups_of.Group, groups: list[groups_of.Group]) -> bool:
+    """Whether the group was added after the last ``step()``: the others have an ``initial_lr`` by then.
+
+    In an optimizer loaded from a training run without a scheduler, none of them has.
+    """
+    return "initial_lr" not in group and "initial_lr" in groups[0]
 
 
 def _is_at_hand(lr: Any) -> bool:
