@@ -16,13 +16,17 @@ except ModuleNotFoundError as error:
 
 from clr_torch._range_test import range_test, range_test_steps
 from clr_torch._schedule import ScheduleLR
+from clr_torch.compat.lr_finder import LRFinder, TrainDataLoaderIter, ValDataLoaderIter
 from clr_torch.compat.schedulers import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 
 __all__ = [
     "CosineAnnealingWarmRestarts",
     "CyclicLR",
+    "LRFinder",
     "OneCycleLR",
     "ScheduleLR",
+    "TrainDataLoaderIter",
+    "ValDataLoaderIter",
     "range_test",
     "range_test_steps",
 ]
