@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from clr_core import Schedule
-from clr_core import check
+from clr_core import Schedule, check
 
 Group = dict[str, Any]
 
@@ -103,7 +102,7 @@ def initial_lr_of_added(added: Group, optimizer: Optimizer) -> float:
     if float(first["lr"]) == 0.0:
         raise ValueError(
             "a group must be added while the first group's LR is > 0, since it keeps its ratio to that, got "
-            f"lr={float(lr)!r} where the first group's was 0.0: add it with an initial_lr as well, the LR it would have "
-            f"been built with where the first group had {initial_lr(first)!r}"
+            f"lr={float(lr)!r} where the first group's was 0.0: add it with an initial_lr as well, the LR it would "
+            f"have been built with where the first group had {initial_lr(first)!r}"
         )
     return initial_lr(first) * (float(lr) / float(first["lr"]))

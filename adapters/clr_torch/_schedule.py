@@ -10,9 +10,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from clr_core import Schedule
+from clr_core import Schedule, check
 from clr_core.schedules import xp as python
-from clr_core import check
 from clr_torch import _groups as groups_of
 
 Schedules = Schedule | tuple[Schedule, ...]
