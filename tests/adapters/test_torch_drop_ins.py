@@ -95,9 +95,7 @@ def test_they_are_torchs_classes(name: str) -> None:
 @pytest.mark.parametrize("is_back", [False, True])
 @pytest.mark.parametrize("stopped_at", [0, 1, 7, 16])
 @pytest.mark.parametrize(("name", "arguments"), CASES[:13], ids=IDS[:13])
-def test_states_are_exchanged_with_torchs(
-    name: str, arguments: dict[str, Any], stopped_at: int, is_back: bool
-) -> None:
+def test_states_are_exchanged_with_torchs(name: str, arguments: dict[str, Any], stopped_at: int, is_back: bool) -> None:
     """Saved in one class and loaded in the other, also in mid-cycle, training goes on as in the one."""
     first, second = (theirs(name), ours(name)) if is_back else (ours(name), theirs(name))
     saved = first(optimizer(), **arguments)
@@ -171,7 +169,9 @@ def test_past_the_end_the_last_lr_holds() -> None:
 def test_restarts_are_exact(period: int, multiplier: int) -> None:
     """step(epoch) on every restart, one before and one after, and started there, is as core's."""
     schedule = clr_core.cosine_restarts(0.0, 0.05, period, t_mult=multiplier)
-    restarts = [period * k if multiplier == 1 else period * (multiplier**k - 1) // (multiplier - 1) for k in range(1, 9)]
+    restarts = [
+        period * k if multiplier == 1 else period * (multiplier**k - 1) // (multiplier - 1) for k in range(1, 9)
+    ]
     for epoch in [each + shift for each in restarts for shift in (-1, 0, 1)]:
         scheduler = clr_torch.CosineAnnealingWarmRestarts(optimizer(), period, multiplier)
         scheduler.step(epoch)
