@@ -175,7 +175,7 @@ class SnapshotEnsemble:
                     state[name] += value.double() / len(cycles)
         averaged = copy.deepcopy(model)
         averaged.load_state_dict(state)
-        if has_statistics:
+        if loader is not None and has_statistics:
             device = next(averaged.parameters()).device
             update_bn(loader, averaged, device)
         return averaged

@@ -272,6 +272,6 @@ def check_momentum(name: str, value: Any) -> Schedule:
     return value  # type: ignore[no-any-return]
 
 
-def lerp(low: float, high: float, weight: Any) -> Any:
+def lerp(low: Any, high: Any, weight: Any) -> Any:
     """``low + (high - low) * weight``, in a form that is exact at weight 0 and at weight 1."""
     return low * (1 - weight) + high * weight

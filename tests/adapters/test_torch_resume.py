@@ -1,4 +1,4 @@
-"""A training run interrupted at every update and resumed from its checkpoint is the run without interruption, to the bit."""
+"""A training run interrupted at any update and resumed from its checkpoint ends bit-identical to one that was not."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class CosineAnnealingWarmRestarts(lr_scheduler.CosineAnnealingWarmRestarts):
 
     def get_lr(self) -> _LRs:
         """The LR of each group at ``T_cur`` of ``T_i``."""
-        position = self.T_cur
+        position: float = self.T_cur
         if self.T_mult > 1:
             start = self.last_epoch - position // 1
             if not 0 <= position < self.T_i or start * (self.T_mult - 1) != self.T_i - self.T_0:
@@ -185,9 +185,10 @@ def _wave(mode: str, total_size: float, step_ratio: float, gamma: float) -> Sche
         return None
     options = {"gamma": gamma} if mode == "exp_range" else {}
     try:
-        return getattr(clr_core, mode)(0.0, 1.0, up, step_size_down=down, **options)
+        wave: Schedule = getattr(clr_core, mode)(0.0, 1.0, up, step_size_down=down, **options)
     except (TypeError, ValueError):
         return None
+    return wave
 
 
 @lru_cache
