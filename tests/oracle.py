@@ -228,6 +228,10 @@ def join(step: int, *, schedules: list[dict[str, Any]], boundaries: list[int]) -
 
 def momentum_for(step: int, *, schedule: dict[str, Any], low: float, high: float) -> Fraction:
     bottom, top = bounds(schedule)
+    if schedule["kind"] == "one_cycle" and schedule["variant"] == "two_phase":
+        # Down to the last step, as torch's: the share of a cycle whose LR ends where it began.
+        schedule = schedule | {"base_lr": 0.0, "max_lr": 1.0, "final_lr": 0.0}
+        bottom, top = Fraction(0), Fraction(1)
     share = min(max((exact(schedule, step) - bottom) / (top - bottom), Fraction(0)), Fraction(1))
     return Fraction(high) + (Fraction(low) - Fraction(high)) * share
 

@@ -16,5 +16,19 @@ except ModuleNotFoundError as error:
 
 from clr_torch._range_test import range_test, range_test_steps
 from clr_torch._schedule import ScheduleLR
+from clr_torch._snapshot_ensemble import SnapshotEnsemble
+from clr_torch.compat.lr_finder import LRFinder, TrainDataLoaderIter, ValDataLoaderIter
+from clr_torch.compat.schedulers import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 
-__all__ = ["ScheduleLR", "range_test", "range_test_steps"]
+__all__ = [
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "LRFinder",
+    "OneCycleLR",
+    "ScheduleLR",
+    "SnapshotEnsemble",
+    "TrainDataLoaderIter",
+    "ValDataLoaderIter",
+    "range_test",
+    "range_test_steps",
+]

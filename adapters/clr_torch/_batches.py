@@ -1,8 +1,10 @@
-"""One update of a model by a criterion on the batches of a loader."""
+"""One update of a model by a criterion, or a loss function, on the batches of a loader."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+import random
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
@@ -11,56 +13,71 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from clr_core import check
+from clr_core.range_test.batches import endless
 
 
 class LoaderStep:
-    """A ``train_step`` for ``range_test_steps`` made of a model, an optimizer, a criterion and a loader.
+    """A ``train_step`` for ``range_test_steps`` made of a model, an optimizer, a loss and a loader.
 
-    ``modules`` and ``generators`` are what a call changes besides the optimizer and the scaler.
+    ``state`` and ``data`` are what a call changes besides the optimizer and the scaler.
     """
 
     def __init__(
         self,
         model: nn.Module,
         optimizer: Optimizer,
-        criterion: Callable[[Any, Any], Any],
+        criterion: Callable[[Any, Any], Any] | None,
         train_loader: Iterable[Any],
         *,
+        loss_fn: Callable[[Any, Any], Any] | None,
         val_loader: Iterable[Any] | None,
         metric: Callable[[Any, Any], Any] | str | None,
         accumulation_steps: int,
+        clip_grad_norm: float | None,
         autocast: torch.dtype | None,
         scaler: Any,
     ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module, got model={model!r}")
-        if not callable(criterion):
+        if loss_fn is None and not callable(criterion):
             raise TypeError(f"criterion must be a function of output and targets, got criterion={criterion!r}")
+        if loss_fn is not None and not callable(loss_fn):
+            raise TypeError(f"loss_fn must be a function of model and batch, got loss_fn={loss_fn!r}")
+        if loss_fn is not None and (criterion is not None or metric is not None):
+            raise ValueError(
+                "loss_fn must come without a criterion or a metric, which are functions of the output: pass "
+                "criterion=None, and for a metric write the step yourself and pass it to clr_torch.range_test_steps"
+            )
         if isinstance(metric, str):
             check.choice("metric", metric, ("accuracy",))
         elif metric is not None and not callable(metric):
             raise TypeError(f'metric must be "accuracy", a function or None, got metric={metric!r}')
         if autocast is not None and not isinstance(autocast, torch.dtype):
             raise TypeError(f"autocast must be a torch.dtype or None, got autocast={autocast!r}")
-        self._model, self._optimizer, self._criterion = model, optimizer, criterion
+        self._model, self._optimizer, self._criterion, self._loss_fn = model, optimizer, criterion, loss_fn
         self._metric = _accuracy if isinstance(metric, str) else metric
         self._accumulation_steps = check.whole("accumulation_steps", accumulation_steps)
+        self._clip_grad_norm = None if clip_grad_norm is None else check.real("clip_grad_norm", clip_grad_norm, above=0)
+        self._parameters = [each for group in optimizer.param_groups for each in group["params"]]
         self._scaler = scaler
+        self._train_loader = _iterable("train_loader", train_loader)
         self._val_loader = None if val_loader is None else _iterable("val_loader", val_loader)
-        self._batches = _endless(_iterable("train_loader", train_loader))
         tensor = next(model.parameters(), next(model.buffers(), torch.empty(0)))
         # Batches for a model on the CPU are there already.
         self._device = None if tensor.is_cpu else tensor.device
         self._precision: AbstractContextManager[Any] = nullcontext()
         if autocast is not None:
             self._precision = torch.autocast(tensor.device.type, dtype=autocast)
-        self.modules = [part for part in (model, criterion, metric) if isinstance(part, nn.Module)]
-        self.generators = [*_generators(train_loader), *_generators(val_loader)]
+        self.state = [model, criterion, loss_fn, metric]
+        self.data = [train_loader, val_loader]
 
-    def begin(self) -> None:
-        """Put a model that is not in training mode into it."""
+    def begin(self, seed: int | None = None) -> None:
+        """Put a model that is not in training mode into it, and the data in the order of the seed."""
+        if seed is not None:
+            self._shuffle(seed)
         if not self._model.training:
             self._model.train()
+        self._batches = endless("train_loader", self._train_loader)
 
     def close(self) -> None:
         """Let go of the loader, and so of its worker processes."""
@@ -72,6 +89,10 @@ class LoaderStep:
         if self._accumulation_steps > 1:
             rest = [self._backward() for _ in range(1, self._accumulation_steps)]
             outcome = _mean([outcome, *rest], [1] * self._accumulation_steps)
+        if self._clip_grad_norm is not None:
+            if self._scaler is not None:
+                self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._parameters, self._clip_grad_norm)
         if self._scaler is None:
             self._optimizer.step()
         else:
@@ -80,8 +101,7 @@ class LoaderStep:
         return outcome if self._val_loader is None else self._validate(self._val_loader)
 
     def _backward(self) -> Any:
-        inputs, targets = _pair(next(self._batches), self._device)
-        loss, outcome = self._forward(inputs, targets)
+        loss, outcome = self._forward(self._moved(next(self._batches)))
         if self._accumulation_steps > 1:
             loss = loss / self._accumulation_steps
         if self._scaler is not None:
@@ -89,11 +109,26 @@ class LoaderStep:
         loss.backward()
         return outcome
 
-    def _forward(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
+    def _moved(self, batch: Any) -> Any:
+        if self._loss_fn is None and (not isinstance(batch, list | tuple) or len(batch) != 2):
+            kind = type(batch).__name__ + (f" of {len(batch)}" if isinstance(batch, list | tuple) else "")
+            raise TypeError(
+                f"a loader must yield (inputs, targets), got a {kind}: for other batches, pass "
+                "loss_fn=lambda model, batch: ... or write the step yourself and pass it to clr_torch.range_test_steps"
+            )
+        return batch if self._device is None else _moved(batch, self._device)
+
+    def _forward(self, batch: Any) -> tuple[Any, Any]:
         """The loss of a batch, and what to record of it: that, or the loss and the metric."""
         with self._precision:
+            if self._loss_fn is not None:
+                loss = self._loss_fn(self._model, batch)
+                if not isinstance(loss, Tensor):
+                    raise TypeError(f"loss_fn must return the loss, a Tensor of one element, got {loss!r}")
+                return loss, loss
+            inputs, targets = batch
             output = self._model(inputs)
-            loss = self._criterion(output, targets)
+            loss = cast("Callable[[Any, Any], Any]", self._criterion)(output, targets)
         if self._metric is None:
             return loss, loss
         with torch.no_grad():
@@ -105,14 +140,31 @@ class LoaderStep:
         outcomes, sizes = [], []
         with torch.no_grad():
             for batch in loader:
-                inputs, targets = _pair(batch, self._device)
-                outcomes.append(self._forward(inputs, targets)[1])
-                sizes.append(_size(targets))
+                moved = self._moved(batch)
+                outcomes.append(self._forward(moved)[1])
+                sizes.append(_size(moved if self._loss_fn is not None else moved[1]))
+        # By train(), which some modules define themselves: LoRA layers split their weights again. Parents come first.
         for module, training in modes:
-            module.training = training
+            if module.training != training:
+                module.train(training)
         if not outcomes:
             raise ValueError("val_loader must yield a batch every time it is iterated over, got none")
         return _mean(outcomes, sizes)
+
+    def _shuffle(self, seed: int) -> None:
+        """Give every source of random numbers, and every sampler that counts its epochs, the seed."""
+        torch.manual_seed(seed)
+        random.seed(seed)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed(seed % 2**32)
+        loader = self._train_loader
+        batch_sampler = getattr(loader, "batch_sampler", None)
+        for owner in (loader, getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)):
+            if isinstance(getattr(owner, "generator", None), torch.Generator):
+                owner.generator.manual_seed(seed)
+            if owner is not loader and hasattr(owner, "set_epoch"):
+                owner.set_epoch(seed)
 
 
 def _mean(outcomes: list[Any], weights: list[int]) -> Any:
@@ -133,33 +185,10 @@ def _accuracy(output: Tensor, targets: Tensor) -> Tensor:
     return (chosen == targets).float().mean()
 
 
-def _endless(loader: Iterable[Any]) -> Generator[Any, None, None]:
-    while True:
-        is_empty = True
-        for batch in loader:
-            is_empty = False
-            yield batch
-        if is_empty:
-            raise ValueError(
-                "train_loader must yield a batch every time it is iterated over, got none: make a list or a "
-                "DataLoader of an iterator that ends"
-            )
-
-
 def _iterable(name: str, loader: Any) -> Iterable[Any]:
     if not isinstance(loader, Iterable) and not hasattr(loader, "__getitem__"):
         raise TypeError(f"{name} must be a DataLoader or another iterable of batches, got {name}={loader!r}")
     return cast("Iterable[Any]", loader)
-
-
-def _pair(batch: Any, device: torch.device | None) -> Sequence[Any]:
-    if not isinstance(batch, list | tuple) or len(batch) != 2:
-        kind = type(batch).__name__ + (f" of {len(batch)}" if isinstance(batch, list | tuple) else "")
-        raise TypeError(
-            f"a loader must yield (inputs, targets), got a {kind}: for other batches, write the step "
-            "yourself and hand it to clr_torch.range_test_steps"
-        )
-    return batch if device is None else _moved(batch, device)
 
 
 def _moved(value: Any, device: torch.device) -> Any:
@@ -177,17 +206,9 @@ def _moved(value: Any, device: torch.device) -> Any:
 
 
 def _size(targets: Any) -> int:
-    """How many examples a batch's targets are for."""
+    """How many examples a batch, or its targets, are for."""
     if isinstance(targets, Mapping):
         return _size(next(iter(targets.values())))
     if isinstance(targets, Tensor):
         return len(targets) if targets.dim() else 1
     return _size(targets[0]) if isinstance(targets, list | tuple) else 1
-
-
-def _generators(loader: Any) -> list[torch.Generator]:
-    """The generators that a DataLoader or its samplers have of their own."""
-    sampler = getattr(loader, "batch_sampler", None)
-    owners = (loader, getattr(loader, "sampler", None), sampler, getattr(sampler, "sampler", None))
-    found = [getattr(owner, "generator", None) for owner in owners]
-    return [generator for generator in found if isinstance(generator, torch.Generator)]

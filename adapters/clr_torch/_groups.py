@@ -17,8 +17,12 @@ def check_optimizer(name: str, value: Any) -> Optimizer:
     if not isinstance(value, Optimizer):
         raise TypeError(f"{name} must be a torch.optim.Optimizer, got {name}={value!r}")
     for index, group in enumerate(value.param_groups):
-        if "lr" not in group:
-            raise ValueError(f"{name} must have an lr in every group, got none in param_groups[{index}]")
+        if group.get("lr") is None:
+            found = "lr=None" if "lr" in group else "none"
+            raise ValueError(
+                f"{name} must have an lr in every group, got {found} in param_groups[{index}]: build it with an lr, such "
+                "as lr=1e-3 (for an Adafactor of Hugging Face, with relative_step=False too)"
+            )
     return value
 
 
@@ -30,6 +34,11 @@ def initial_lr(group: Group) -> float:
 def check_first_lr(optimizer: Optimizer) -> float:
     """The LR the first group was built with, by which the others are measured."""
     lr = initial_lr(optimizer.param_groups[0])
+    if lr == 0.0:
+        raise ValueError(
+            "the lr of the optimizer's first group must be > 0, since the other groups keep their ratio to it, got "
+            "lr=0.0: build the optimizer with an lr > 0; with a single group any will do"
+        )
     return check.real("the lr of the optimizer's first group", lr, above=0.0)
 
 
@@ -78,8 +87,22 @@ def refuse_shared_tensors(name: str, values: list[Any], schedules: Schedule | tu
             )
 
 
-def initial_lr_of_added(added: Group, groups: list[Group]) -> float:
-    """The LR a group was added with; a Tensor that other groups share, as they do a default, has moved since."""
-    lr = added["lr"]
-    sharing = [group for group in groups if group["lr"] is lr and "initial_lr" in group]
-    return initial_lr(sharing[0] if isinstance(lr, Tensor) and sharing else added)
+def initial_lr_of_added(added: Group, optimizer: Optimizer) -> float:
+    """The LR that a group added to a running schedule would have been built with, to have the ratio it has now.
+
+    A group that took the optimizer's default LR was not given one for this moment, so its ratio is the default's.
+    """
+    lr, default, first = added["lr"], optimizer.defaults.get("lr"), optimizer.param_groups[0]
+    if isinstance(lr, Tensor):
+        sharing = [group for group in optimizer.param_groups if group["lr"] is lr and "initial_lr" in group]
+        if sharing:  # the default, which the scheduler has filled since
+            return initial_lr(sharing[0])
+    if default is not None and float(lr) == float(default):
+        return float(lr)
+    if float(first["lr"]) == 0.0:
+        raise ValueError(
+            "a group must be added while the first group's LR is > 0, since it keeps its ratio to that, got "
+            f"lr={float(lr)!r} where the first group's was 0.0: add it with an initial_lr as well, the LR it would "
+            f"have been built with where the first group had {initial_lr(first)!r}"
+        )
+    return initial_lr(first) * (float(lr) / float(first["lr"]))

@@ -1,39 +1,29 @@
-"""The range test around a torch training step: a loop that drives ``clr_core.RangeTest``."""
+"""The range test of a torch model: ``range_test`` on the batches of a loader, ``range_test_steps`` for any training step."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from clr_core import LRCurve, RangeTest
+from clr_core import LRCurve, RangeTest, check
 from clr_torch import _groups as groups_of
 from clr_torch._batches import LoaderStep
-from clr_torch._restore import restored
-
-_LOSSES_PER_READ = 16
-"""Losses that may wait to be read together; the test may hear of its end as many updates late.
-
-To read a loss that an accelerator has yet to compute is to wait for all the work queued there.
-"""
-
-_PATIENCE = 0.02
-"""Seconds that losses wait at least; small models do a whole test in it, and a read between two steps costs them."""
+from clr_torch._describe import described
+from clr_torch._loop import Loop
 
 
+@overload
 def range_test(
     model: nn.Module,
     optimizer: Optimizer,
-    criterion: Callable[[Any, Any], Tensor],
+    criterion: Callable[[Any, Any], Tensor] | None,
     train_loader: Iterable[Any],
     *,
+    loss_fn: Callable[[Any, Any], Tensor] | None = None,
     start_lr: float = 1e-7,
     end_lr: float = 10.0,
     num_steps: int = 100,
@@ -42,49 +32,121 @@ def range_test(
     val_loader: Iterable[Any] | None = None,
     metric: Callable[[Any, Any], Any] | str | None = None,
     accumulation_steps: int = 1,
+    clip_grad_norm: float | None = None,
     autocast: torch.dtype | None = None,
     scaler: Any = None,
+    seeds: None = None,
+    generators: Sequence[torch.Generator] = (),
+    also: Sequence[Any] = (),
+    optimizer_name: str | None = None,
     progress: bool = True,
-) -> LRCurve:
-    """The loss curve of a short training of the model while the LR rises; everything is left as it was.
+) -> LRCurve: ...
+
+
+@overload
+def range_test(
+    model: nn.Module,
+    optimizer: Optimizer,
+    criterion: Callable[[Any, Any], Tensor] | None,
+    train_loader: Iterable[Any],
+    *,
+    loss_fn: Callable[[Any, Any], Tensor] | None = None,
+    start_lr: float = 1e-7,
+    end_lr: float = 10.0,
+    num_steps: int = 100,
+    mode: str = "exponential",
+    divergence: float | None = 1.0,
+    val_loader: Iterable[Any] | None = None,
+    metric: Callable[[Any, Any], Any] | str | None = None,
+    accumulation_steps: int = 1,
+    clip_grad_norm: float | None = None,
+    autocast: torch.dtype | None = None,
+    scaler: Any = None,
+    seeds: Sequence[int],
+    generators: Sequence[torch.Generator] = (),
+    also: Sequence[Any] = (),
+    optimizer_name: str | None = None,
+    progress: bool = True,
+) -> list[LRCurve]: ...
+
+
+def range_test(
+    model: nn.Module,
+    optimizer: Optimizer,
+    criterion: Callable[[Any, Any], Tensor] | None,
+    train_loader: Iterable[Any],
+    *,
+    loss_fn: Callable[[Any, Any], Tensor] | None = None,
+    start_lr: float = 1e-7,
+    end_lr: float = 10.0,
+    num_steps: int = 100,
+    mode: str = "exponential",
+    divergence: float | None = 1.0,
+    val_loader: Iterable[Any] | None = None,
+    metric: Callable[[Any, Any], Any] | str | None = None,
+    accumulation_steps: int = 1,
+    clip_grad_norm: float | None = None,
+    autocast: torch.dtype | None = None,
+    scaler: Any = None,
+    seeds: Sequence[int] | None = None,
+    generators: Sequence[torch.Generator] = (),
+    also: Sequence[Any] = (),
+    optimizer_name: str | None = None,
+    progress: bool = True,
+) -> LRCurve | list[LRCurve]:
+    """The loss curve of a short training run during which the LR rises; everything is left as it was.
 
     Same test as ``clr_core.RangeTest``, at every update of ``optimizer`` on
-    ``criterion(model(inputs), targets)``. Of several parameter groups, group ``i`` trains at
-    ``lr * lr_i / lr_0``, the ratios that ``ScheduleLR`` keeps too, and the curve has the LR of the first.
+    ``criterion(model(inputs), targets)``, or on ``loss_fn(model, batch)``. Of several parameter groups, group ``i``
+    trains at ``lr * lr_i / lr_0``, the ratios that ``ScheduleLR`` keeps too, and the curve has the LR of the first.
 
-    Afterwards the parameters, buffers, gradients, modes, optimizer, GradScaler and random numbers are
-    bit-identical to before, also after an exception; schedulers on the optimizer do not notice. Ctrl-C
-    ends the test and returns the curve so far, with ``stop_reason="interrupted"``.
+    Afterwards everything is bit-identical to before, also after an exception or any number of Ctrl-C: parameters,
+    buffers, gradients, modes and every other attribute of the model, its submodules, the criterion, the metric, the
+    optimizer and the GradScaler; the random numbers of torch, Python, NumPy and the loaders; samplers that count; grad
+    mode. Ctrl-C ends the test and returns the curve so far, with ``stop_reason="interrupted"``.
+
+    Where ``torch.distributed`` is initialized, every rank must call this: the loss recorded is the mean over the ranks,
+    and all of them stop after the same update with the same curve.
 
     Args:
         model: In training mode its modules' modes are kept (a frozen BatchNorm stays frozen); otherwise
             the whole model is put in training mode for the test.
-        optimizer: Any torch optimizer whose step needs no closure, over the model's parameters.
-        criterion: A function of the model's output and the targets that returns the loss.
-        train_loader: A DataLoader or another iterable of ``(inputs, targets)``, Tensors or dicts and
-            tuples of them, which are moved to the model's device. It is begun again where it ends.
-            For any other kind of batch there is ``range_test_steps``.
+        optimizer: Any torch optimizer whose step needs no closure, over the model's parameters. Where it has
+            ``maximize=True``, the curve has the negative of the objective.
+        criterion: A function of the model's output and the targets that returns the loss; None with ``loss_fn``.
+        train_loader: A DataLoader or another iterable of batches, which are moved to the model's device: ``(inputs,
+            targets)``, or with ``loss_fn`` anything. It is iterated over again where it ends. An iterator is used up.
+        loss_fn: A function of the model and a batch that returns the loss, for batches that are not pairs.
         start_lr: LR of the first update, > 0.
         end_lr: LR of the last update, > start_lr.
         num_steps: Updates in the test, an int >= 2.
         mode: ``"exponential"`` or ``"linear"``.
-        divergence: As in ``clr_core.RangeTest``; None to stop for no finite loss.
+        divergence: As in ``clr_core.RangeTest``; None never stops for a finite loss.
         val_loader: Record the mean loss over all of it after each update in place of the training loss.
         metric: ``"accuracy"`` (for class numbers as targets), or a function of output and targets whose
             value is better when higher; recorded beside the loss, of the same batches.
         accumulation_steps: Batches whose mean gradient makes one update, an int >= 1.
+        clip_grad_norm: The norm, > 0, to which the gradients of each update are clipped; None for no clipping.
         autocast: The dtype of ``torch.autocast``, such as ``torch.bfloat16``; None for no autocast.
         scaler: A ``torch.amp.GradScaler``. An update that it skips has its loss recorded all the same.
+        seeds: Ints >= 0: one curve for each, all from the same weights, with the data in another order and with other
+            dropout. Ctrl-C ends the curve at hand, and no further one is begun.
+        generators: Random generators that the model, the loss or the data use and that cannot be found through them,
+            such as one in a closure.
+        also: Other objects that a step changes, such as an EMA of the weights: they are put back as modules are.
+        optimizer_name: What ``optimizer`` is, for ``curve.optimizer``; by default the name of its class, or of what it
+            wraps or derives from where that is better known.
         progress: Show a progress bar, where tqdm is installed and stderr is a terminal.
 
     Returns:
-        The curve, for ``clr_core.suggest_bounds``; ``curve.optimizer`` is the optimizer's class name, and
-        ``curve.momentum`` whether any parameter group of an SGD has momentum.
+        The curve, for ``clr_core.suggest_bounds``; with ``seeds`` a list of curves, which it takes too.
+        ``curve.momentum`` is whether any parameter group of an SGD has momentum.
 
     Raises:
         TypeError: An argument is of the wrong kind, or a batch is not a pair.
-        ValueError: An argument is out of its range, the LR of the first group is not > 0, or a loader
-            yields no batch.
+        ValueError: An argument is out of its range, the LR of the first group is not > 0, a loader yields no batch, or
+            something cannot be put back.
+        RuntimeError: The LR was changed during a step, or another rank has failed.
 
     Example:
         >>> import clr_torch, torch
@@ -97,21 +159,43 @@ def range_test(
     """
     groups_of.check_optimizer("optimizer", optimizer)
     _check_scaler(scaler)
+    _check_generators(generators)
     step = LoaderStep(
         model,
         optimizer,
         criterion,
         train_loader,
+        loss_fn=loss_fn,
         val_loader=val_loader,
         metric=metric,
         accumulation_steps=accumulation_steps,
+        clip_grad_norm=clip_grad_norm,
         autocast=autocast,
         scaler=scaler,
     )
-    test = RangeTest(start_lr, end_lr, num_steps, mode=mode, divergence=divergence, **_described(optimizer))
-    with closing(step), restored(step.modules, [optimizer], scaler, step.generators):
-        step.begin()
-        return _run(test, step, [optimizer], progress, _PATIENCE)
+    sign = _sign([optimizer])
+    name = described(optimizer, optimizer_name)
+
+    def one_curve(seed: int | None) -> LRCurve:
+        loop = Loop(
+            RangeTest(start_lr, end_lr, num_steps, mode=mode, divergence=divergence, **name),
+            step,
+            [optimizer],
+            sign=sign,
+            may_skip=_may_skip([optimizer], scaler),
+            progress=progress,
+        )
+        state = [*step.state, optimizer, scaler, *generators, *also]
+        return loop.run(state, step.data, lambda: step.begin(seed), step.close)
+
+    if seeds is None:
+        return one_curve(None)
+    curves: list[LRCurve] = []
+    for seed in _checked_seeds(seeds):
+        curves.append(one_curve(seed))
+        if curves[-1].stop_reason == "interrupted":
+            break
+    return curves
 
 
 def range_test_steps(
@@ -125,27 +209,33 @@ def range_test_steps(
     num_steps: int = 100,
     mode: str = "exponential",
     divergence: float | None = 1.0,
+    generators: Sequence[torch.Generator] = (),
+    also: Sequence[Any] = (),
+    optimizer_name: str | None = None,
     progress: bool = True,
 ) -> LRCurve:
-    """The loss curve of a short training by a step of your own; everything named is left as it was.
+    """The loss curve of a short training run by a step of your own; everything named is left as it was.
 
-    Same as ``range_test``, for batches that are dicts, several inputs, models or optimizers, and data
-    that is in no DataLoader.
+    Same as ``range_test``, for several models or optimizers, and data that is in no DataLoader.
 
     Args:
         train_step: Called without arguments at every update: takes a batch, computes the loss, calls
             ``backward()`` and the optimizers' ``step()``, and returns the loss, a float or a Tensor of one
-            element, or ``(loss, metric)``. It leaves the LR alone, so a scheduler's ``step()`` is not in it.
+            element, or ``(loss, metric)``. It leaves the LR alone, so a scheduler's ``step()`` is not in it, and it
+            makes an update in every call: to accumulate gradients, it takes all the batches of an update.
         models: All models it trains or runs in training mode. Their modes are kept as they are.
         optimizers: All optimizers it steps. The curve has the name of the first one and the LR of its first
             group, and every other group keeps its ratio to that.
         scaler: The GradScaler it uses, if any.
-        start_lr: As all that follow, see ``range_test``.
+        start_lr: As those that follow, see ``range_test``.
+        generators: The random generators it uses besides those of torch, Python and NumPy.
+        also: Other objects that it changes, such as metrics, an EMA of the weights, a loader or a sampler.
 
     Raises:
         TypeError: An argument is of the wrong kind, or ``train_step`` returns no loss.
-        ValueError: An argument is out of its range, or the LR of the first group is not > 0.
-        RuntimeError: ``train_step`` changed the LR.
+        ValueError: An argument is out of its range, the LR of the first group is not > 0, or something cannot be put
+            back.
+        RuntimeError: ``train_step`` changed an LR or made no update, or another rank has failed.
 
     Example:
         >>> import clr_torch, torch
@@ -169,108 +259,25 @@ def range_test_steps(
     for index, optimizer in enumerate(steppers):
         groups_of.check_optimizer(f"optimizers[{index}]", optimizer)
     _check_scaler(scaler)
-    test = RangeTest(start_lr, end_lr, num_steps, mode=mode, divergence=divergence, **_described(steppers[0]))
-    first_group = steppers[0].param_groups[0]
-
-    def checked_step() -> Any:
-        lr = first_group["lr"]
-        outcome = train_step()
-        if first_group["lr"] is not lr:
-            raise RuntimeError(
-                f"train_step must leave the LR alone, got lr={first_group['lr']!r} after it where the test "
-                f"had set {lr!r}: a scheduler's step() does not belong in it"
-            )
-        # A step that retains its graph must not have many of them retained here.
-        return outcome.detach() if isinstance(outcome, Tensor) else outcome
-
-    with restored(modules, steppers, scaler):
-        return _run(test, checked_step, steppers, progress, patience=0.0)
+    _check_generators(generators)
+    loop = Loop(
+        RangeTest(
+            start_lr, end_lr, num_steps, mode=mode, divergence=divergence, **described(steppers[0], optimizer_name)
+        ),
+        lambda: _detached(train_step()),
+        steppers,
+        sign=_sign(steppers),
+        may_skip=_may_skip(steppers, scaler),
+        progress=progress,
+    )
+    return loop.run([*modules, *steppers, scaler, *generators, *also])
 
 
-def _run(
-    test: RangeTest,
-    train_step: Callable[[], Any],
-    optimizers: Sequence[Optimizer],
-    progress: bool,
-    patience: float,
-) -> LRCurve:
-    first = groups_of.check_first_lr(optimizers[0])
-    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    shares = [(group, groups_of.initial_lr(group) / first) for group in groups]
-    in_tensors = [(group["lr"], share) for group, share in shares if isinstance(group["lr"], Tensor)]
-    in_floats = [(group, share) for group, share in shares if not isinstance(group["lr"], Tensor)]
-    # Whatever runs between two steps costs several times what it costs by itself: there is little here.
-    losses: list[Any] = []
-    read_at = time.perf_counter()
-    try:
-        for lr in _steps(test.schedule.values(test.num_steps), progress):
-            for group, share in in_floats:
-                group["lr"] = lr * share
-            for tensor, share in in_tensors:
-                tensor.fill_(lr * share)
-            losses.append(train_step())
-            waited = time.perf_counter() - read_at
-            if waited >= patience and (len(losses) >= _LOSSES_PER_READ or _is_at_hand(losses[-1])):
-                _read(losses, test)
-                if test.done:
-                    break
-                read_at = time.perf_counter()
-        _read(losses, test)
-    except KeyboardInterrupt:
-        _read(losses, test)
-        test.stop("interrupted")
-    except Exception:
-        # An update past the end of the test, of a model that had diverged, is none of its concern.
-        _read(losses, test)
-        if not test.done:
-            raise
-    return test.curve
-
-
-def _read(losses: list[Any], test: RangeTest) -> None:
-    """Tell the test all losses there are; those past its end are left out."""
-    numbers = [_numbers(outcome) for outcome in losses]
-    losses.clear()
-    for values in zip(*map(_floats, zip(*numbers, strict=True)), strict=True):
-        if test.done:
-            break
-        test.record(*values)
-
-
-def _is_at_hand(outcome: Any) -> bool:
-    values = outcome if isinstance(outcome, tuple) else (outcome,)
-    return all(not isinstance(each, Tensor) or each.is_cpu for each in values)
-
-
-def _numbers(outcome: Any) -> tuple[Any, ...]:
-    """The loss and, where there is one, the metric."""
-    values = outcome if isinstance(outcome, tuple) else (outcome,)
-    if len(values) not in (1, 2) or not all(map(_is_number, values)):
-        raise TypeError(
-            f"train_step must return the loss, a float or a Tensor of one element, or (loss, metric), got {outcome!r}"
-        )
-    return values
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, Tensor):
-        return value.numel() == 1
-    return hasattr(value, "__float__") and not isinstance(value, bool)
-
-
-def _floats(column: tuple[Any, ...]) -> list[float]:
-    if all(isinstance(each, Tensor) for each in column):
-        with torch.no_grad():
-            return torch.stack(column).flatten().tolist()
-    return [float(each) for each in column]
-
-
-def _steps(lrs: list[float], progress: bool) -> Iterable[float]:
-    is_terminal = sys.stderr is not None and sys.stderr.isatty()
-    if progress and is_terminal and importlib.util.find_spec("tqdm"):
-        bar: Iterable[float] = importlib.import_module("tqdm").tqdm(lrs, "range test", leave=False)
-        return bar
-    return lrs
+def _detached(outcome: Any) -> Any:
+    """The outcome without its graph: many that are retained would fill the memory."""
+    if isinstance(outcome, tuple):
+        return tuple(map(_detached, outcome))
+    return outcome.detach() if isinstance(outcome, Tensor) else outcome
 
 
 def _all_of(name: str, values: Any, kind: type) -> list[Any]:
@@ -281,15 +288,34 @@ def _all_of(name: str, values: Any, kind: type) -> list[Any]:
     return list(found)
 
 
-def _described(optimizer: Optimizer) -> dict[str, Any]:
-    """Its class name and, of SGD, whether any group has momentum, as arguments for a ``RangeTest``."""
-    name = type(optimizer).__name__
-    is_sgd = name == "SGD" and "momentum" in optimizer.defaults
-    momentum = any(group["momentum"] > 0 for group in optimizer.param_groups) if is_sgd else None
-    return {"optimizer": name, "momentum": momentum}
-
-
 def _check_scaler(scaler: Any) -> None:
     # Not by its class: torch has several, and Accelerate and others their own.
     if scaler is not None and not all(hasattr(scaler, method) for method in ("scale", "step", "update")):
         raise TypeError(f"scaler must be a GradScaler or None, got {scaler=}")
+
+
+def _check_generators(generators: Any) -> None:
+    if not isinstance(generators, list | tuple) or not all(isinstance(each, torch.Generator) for each in generators):
+        raise TypeError(f"generators must be a list of torch.Generator, got generators={generators!r}")
+
+
+def _checked_seeds(seeds: Any) -> list[int]:
+    if not isinstance(seeds, list | tuple | range) or not seeds:
+        raise TypeError(f"seeds must be a list of ints or None, got seeds={seeds!r}")
+    return [check.whole(f"seeds[{index}]", seed, minimum=0) for index, seed in enumerate(seeds)]
+
+
+def _sign(optimizers: Sequence[Optimizer]) -> float:
+    """-1.0 where all groups maximize, so that what is recorded is a loss."""
+    signs = {bool(group.get("maximize")) for optimizer in optimizers for group in optimizer.param_groups}
+    if len(signs) > 1:
+        raise ValueError(
+            "maximize must be the same in every parameter group, got True and False: negate the objective of those that "
+            "maximize, and build them with maximize=False"
+        )
+    return -1.0 if signs == {True} else 1.0
+
+
+def _may_skip(optimizers: Sequence[Optimizer], scaler: Any) -> bool:
+    """Whether a GradScaler, also one inside a wrapper such as Accelerate's, may leave out updates."""
+    return scaler is not None or any(getattr(optimizer, "scaler", None) is not None for optimizer in optimizers)

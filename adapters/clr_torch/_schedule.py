@@ -27,13 +27,15 @@ class ScheduleLR(LRScheduler):
     The LR and momentum follow from ``last_epoch`` alone, so a ScheduleLR can be built at any update.
     Tensors among them are filled in place, never replaced.
 
-    A group added later trains at the LR it came with until the next ``step()``, and from then on as if it
-    had been there from the start: at ``schedule(k) * lr_i / lr_0``. With a list, that ``step()`` raises
-    until a new ScheduleLR has a schedule for it.
+    A group added later trains at the LR it came with until the next ``step()``, and then keeps the ratio
+    of that LR to the first group's at the time. If it came without one, or with its own ``initial_lr``, its
+    ratio is that of the LRs the groups were built with. With a list, that ``step()`` raises until a new
+    ScheduleLR has a schedule for it.
 
     Works in ``SequentialLR``. In ``ChainedScheduler`` it must be the only one that writes the LR:
-    ``step()`` raises where, at two updates running, the LR is not what it had set. A change made once,
-    by hand or by ``optimizer.load_state_dict``, lasts until the next ``step()``.
+    ``step()`` raises if the LR is not the one it had set at two updates in a row. A change made once,
+    by hand or by ``optimizer.load_state_dict``, lasts until the next ``step()``. A ``step()`` that raises
+    leaves the scheduler where it was.
 
     Args:
         optimizer: With one schedule, the LR its first group was built with must be > 0.
@@ -78,6 +80,7 @@ class ScheduleLR(LRScheduler):
             _check_momentum(self.momentum, groups)
         for group in groups:
             group["initial_lr"] = groups_of.initial_lr(group)
+        self._position = last_epoch
         self._groups: list[groups_of.Group] | None = None
         self._common: Schedule | None = None
         self._ratios: list[float] = []
@@ -85,25 +88,55 @@ class ScheduleLR(LRScheduler):
         self._overwritten_at = -1
         super().__init__(optimizer, last_epoch)
 
+    @property
+    def cycle_ended(self) -> bool:
+        """Whether the last update completed a cycle: true after the ``step()`` that follows it.
+
+        The time for a snapshot, an evaluation or an early stop. With a list, the first group's cycle.
+        """
+        schedule = self.schedule if isinstance(self.schedule, Schedule) else self.schedule[0]
+        return self.last_epoch > 0 and schedule.is_cycle_end(self.last_epoch - 1)
+
     def get_lr(self) -> list[float | Tensor]:
         """The LR of each group at update ``last_epoch``."""
         groups, step = self.optimizer.param_groups, self.last_epoch
-        if groups is not self._groups or len(groups) != len(self._ratios):
-            self._measure(groups)
-        # One check of the step here, and the bare formulas below: torch's own step() leaves little time.
-        if type(step) is not int or step < 0:
-            step = check.whole("last_epoch", step, minimum=0)
-        common = self._common
-        lrs = self._lrs(step) if common is None else [common.evaluate(step, python)] * len(groups)
-        # Torch raises this flag for an update and leaves it down for somebody who only looks. An update
-        # has no other moment that step(), SequentialLR and ignite all pass through.
-        if self._get_lr_called_within_step:
-            if groups[0]["lr"] is not self._written[0]:
-                self._refuse_second_writer(groups[0]["lr"])
-            self._written = lrs
-            if self.momentum is not None:
-                self._set_momentum(groups, step)
+        try:
+            # One check of the step here, and the bare formulas below: torch's own step() leaves little time.
+            if type(step) is not int or step < 0:
+                step = check.whole("last_epoch", step, minimum=0)
+            if groups is not self._groups or len(groups) != len(self._ratios):
+                self._measure(groups)
+            common = self._common
+            lrs = self._lrs(step) if common is None else [common.evaluate(step, python)] * len(groups)
+            # Torch sets this flag for an update and not for a caller who only looks. An update has no
+            # other moment that step(), SequentialLR and ignite all pass through.
+            if self._get_lr_called_within_step:
+                if groups[0]["lr"] is not self._written[0]:
+                    self._refuse_second_writer(groups[0]["lr"])
+                self._written, self._position = lrs, step
+                if self.momentum is not None:
+                    self._set_momentum(groups, step)
+        except Exception:
+            self.last_epoch = self._position
+            raise
         return lrs
+
+    def reset(self) -> None:
+        """Go back to update 0, with its LR and momentum: for the next fold of a cross-validation.
+
+        The ratios of the groups stay. The weights and the optimizer's state are the caller's to reset.
+
+        Example:
+            >>> import clr_core, clr_torch, torch
+            >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+            >>> scheduler = clr_torch.ScheduleLR(optimizer, clr_core.triangular(0.25, 1.0, step_size=3))
+            >>> optimizer.step()
+            >>> scheduler.step()
+            >>> scheduler.reset()
+            >>> scheduler.last_epoch, scheduler.get_last_lr()
+            (0, [0.25])
+        """
+        self.load_state_dict({"last_epoch": 0})
 
     def state_dict(self) -> dict[str, Any]:
         """The position, in plain numbers; the schedule is the caller's to build again."""
@@ -135,11 +168,15 @@ class ScheduleLR(LRScheduler):
             raise ValueError(f"state_dict must have a last_epoch, got the keys {list(state_dict)}")
         self.last_epoch = check.whole("last_epoch", state_dict["last_epoch"], minimum=-1)
         self._step_count = state_dict.get("_step_count", self.last_epoch + 1)
-        self._written, self._overwritten_at = [None], -1
+        self._position, self._written, self._overwritten_at = self.last_epoch, [None], -1
+        groups = self.optimizer.param_groups
         if self.last_epoch >= 0 and state_dict.get("is_in_charge", True):
-            groups, self._written = self.optimizer.param_groups, self.get_lr()
-            for group, lr in zip(groups, self._written, strict=True):
-                groups_of.set_lr(group, lr)
+            # A group that was added after the last step() trains at the LR it came with until the next.
+            is_new = [_is_new(group, groups) for group in groups]
+            self._written = self.get_lr()
+            for group, lr, new in zip(groups, self._written, is_new, strict=True):
+                if not new:
+                    groups_of.set_lr(group, lr)
             self._set_momentum(groups, self.last_epoch)
             self._last_lr = [groups_of.copy_of_lr(group) for group in groups]
         elif "_last_lr" in state_dict:
@@ -159,10 +196,13 @@ class ScheduleLR(LRScheduler):
                 f"been {len(self.base_lrs)}: build ScheduleLR(optimizer, [a schedule for each of the "
                 f"{len(groups)} groups], last_epoch={self.last_epoch - 1})"
             )
-        for added in groups[len(self.base_lrs) :]:
-            self.base_lrs.append(groups_of.initial_lr_of_added(added, groups))
-        for group, lr in zip(groups, self.base_lrs, strict=True):
-            group["initial_lr"] = float(group.get("initial_lr", lr))
+        is_new = [_is_new(group, groups) for group in groups]
+        for index, group in enumerate(groups):
+            if "initial_lr" not in group:
+                is_known = index < len(self.base_lrs) and not is_new[index]
+                lr = self.base_lrs[index] if is_known else groups_of.initial_lr_of_added(group, self.optimizer)
+                group["initial_lr"] = float(lr)
+            self.base_lrs[index : index + 1] = [float(group["initial_lr"])]
         self._common = None
         if isinstance(self.schedule, Schedule):
             first = groups_of.check_first_lr(self.optimizer)
@@ -205,6 +245,14 @@ class ScheduleLR(LRScheduler):
                 "clr_core.with_warmup), or one after the other with torch's SequentialLR"
             )
         self._overwritten_at = self.last_epoch
+
+
+def _is_new(group: groups_of.Group, groups: list[groups_of.Group]) -> bool:
+    """Whether the group was added after the last ``step()``: the others have an ``initial_lr`` by then.
+
+    In an optimizer loaded from a training run without a scheduler, none of them has.
+    """
+    return "initial_lr" not in group and "initial_lr" in groups[0]
 
 
 def _is_at_hand(lr: Any) -> bool:

@@ -8,6 +8,7 @@ bits wide, until it has been reduced modulo the period.
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from numbers import Integral
 from typing import Any, TypeVar, dataclass_transform, overload
 
@@ -90,6 +91,17 @@ class Schedule:
     def limits(self) -> tuple[float, float]:
         """The lowest and the highest value of the schedule's definition, such as base_lr and max_lr."""
         raise NotImplementedError
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        return self.limits()
+
+    def _momentum_share(self, step: Any, xp: Any) -> Any:
+        """How far the momentum that moves opposite to this LR is from its high (0) to its low (1)."""
+        bottom, top = self._bounds
+        share = (self.evaluate(step, xp) - bottom) / (top - bottom)
+        share = xp.where(share > 0.0, share, 0.0)
+        return xp.where(share < 1.0, share, 1.0)
 
     def _completed_cycles(self, step: int) -> int:
         """Cycles completed before update ``step``; 0 for a schedule without cycles."""
@@ -197,6 +209,6 @@ def check_momentum(name: str, value: Any) -> Schedule:
     return value  # type: ignore[no-any-return]
 
 
-def lerp(low: float, high: float, weight: Any) -> Any:
+def lerp(low: Any, high: Any, weight: Any) -> Any:
     """``low + (high - low) * weight``, exact at weight 0 and at weight 1."""
     return low * (1 - weight) + high * weight

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -113,7 +112,9 @@ class momentum_for(Schedule):
     """Momentum (or beta1) that moves opposite to an LR schedule: lowest where the LR is highest.
 
     ``high + (low - high) * h`` with ``h = (schedule(step) - base) / (max - base)`` clipped to [0, 1], where
-    base and max are the schedule's own bounds (for a ``join``, the lowest and the highest of its parts).
+    base and max are the schedule's own bounds (for a ``join``, the lowest and the highest of its parts). In a
+    ``one_cycle`` of two phases ``h`` falls to 0 at the last step, as in torch's OneCycleLR, and not where the LR
+    passes base_lr.
 
     Args:
         schedule: The LR schedule; its two bounds must differ.
@@ -145,19 +146,12 @@ class momentum_for(Schedule):
         high = check.real("high", self.high, minimum=0.0, below=1.0)
         check.ordered("low", low, "high", high)
         self._set(low=low, high=high, depth=check_depth("schedule", self.schedule.depth))
-        bottom, top = self._bounds
+        bottom, top = self.schedule._bounds
         if bottom == top:
             raise ValueError(f"schedule must have two different bounds, got schedule={self.schedule!r}")
 
-    @cached_property
-    def _bounds(self) -> tuple[float, float]:
-        return self.schedule.limits()
-
     def evaluate(self, step: Any, xp: Any) -> Any:
-        bottom, top = self._bounds
-        share = (self.schedule.evaluate(step, xp) - bottom) / (top - bottom)
-        share = xp.where(share > 0.0, share, 0.0)
-        return lerp(self.high, self.low, xp.where(share < 1.0, share, 1.0))
+        return lerp(self.high, self.low, self.schedule._momentum_share(step, xp))
 
     def limits(self) -> tuple[float, float]:
         return self.low, self.high

@@ -110,19 +110,27 @@ class one_cycle(Schedule):
         return math.floor(corner), float(peak), float(self._end - corner)
 
     def evaluate(self, step: Any, xp: Any) -> Any:
+        is_before_tail, height = self._phase(step, xp)
+        low = xp.where(is_before_tail, self.base_lr, self.final_lr)
+        if self.variant == "three_phase":
+            return lerp(low, xp.where(is_before_tail, self.max_lr, self.base_lr), height)
+        return lerp(low, self.max_lr, height)
+
+    def _momentum_share(self, step: Any, xp: Any) -> Any:
+        if self.variant != "two_phase":
+            return super()._momentum_share(step, xp)
+        return self._phase(step, xp)[1]
+
+    def _phase(self, step: Any, xp: Any) -> tuple[Any, Any]:
+        """Whether the step is before the tail, and its height in its phase: 0 at the lower LR, 1 at the higher."""
         corner, peak, tail = self._phases
         step = xp.where(step < self._end, step, self._end)
         rise = xp.divide(step, peak)
         # Three phases come down to base_lr as they went up, before the tail.
         turned = 2 - rise if self.variant == "three_phase" else rise
-        height = xp.minimum(rise, turned)
-        fall = xp.divide(self._end - step, tail)
-        high = self.base_lr if self.variant == "three_phase" else self.max_lr
-        return xp.where(
-            step <= corner,
-            lerp(self.base_lr, self.max_lr, self._annealed(height, xp)),
-            lerp(self.final_lr or 0.0, high, self._annealed(fall, xp)),
-        )
+        is_before_tail = step <= corner
+        height = xp.where(is_before_tail, xp.minimum(rise, turned), xp.divide(self._end - step, tail))
+        return is_before_tail, self._annealed(height, xp)
 
     def _annealed(self, height: Any, xp: Any) -> Any:
         return (1 - xp.cos(height * math.pi)) / 2 if self.anneal == "cosine" else height

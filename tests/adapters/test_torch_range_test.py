@@ -6,6 +6,7 @@ import io
 import itertools
 import math
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import frameworks
@@ -48,6 +49,18 @@ def simple_step(model: Any, optimizer: Any, batches: list[Any]) -> Any:
         loss.backward()
         optimizer.step()
         return loss
+
+    return train_step
+
+
+def updating(model: Any, optimizer: Any, outcome: Callable[[], Any]) -> Any:
+    """A training step that makes an update and returns what ``outcome`` does."""
+
+    def train_step() -> Any:
+        optimizer.zero_grad()
+        model(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+        return outcome()
 
     return train_step
 
@@ -152,23 +165,23 @@ def test_ends_where_the_loop_of_core_ends() -> None:
 
 def test_losses_read_late_make_the_same_curve(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many losses are read at once, as on an accelerator, the curve and its end are the same."""
-    module = frameworks.load("clr_torch._range_test")
+    module = frameworks.load("clr_torch._loop")
     model, optimizer = linear()
     curves = []
-    for count, patience in ((1, 0.0), (7, math.inf), (1000, math.inf)):
-        monkeypatch.setattr(module, "_LOSSES_PER_READ", count)
-        monkeypatch.setattr(module, "_PATIENCE", patience)
+    for is_at_hand, count in ((True, 16), (False, 1), (False, 7), (False, 1000)):
+        monkeypatch.setattr(module, "_is_at_hand", lambda outcome, is_at_hand=is_at_hand: is_at_hand)
+        monkeypatch.setattr(module, "LOSSES_PER_READ", count)
         curves.append(clr_torch.range_test(model, optimizer, mse, regression(), end_lr=100.0, metric=mse))
-    assert curves[0] == curves[1] == curves[2]
+    assert curves[0] == curves[1] == curves[2] == curves[3]
     assert curves[0].stop_reason == "diverged"
 
 
 def test_an_error_past_the_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step run ahead of an unread divergence may fail, as diverged models do; the test had ended before."""
-    module = frameworks.load("clr_torch._range_test")
+    module = frameworks.load("clr_torch._loop")
     model, optimizer = linear()
-    monkeypatch.setattr(module, "_PATIENCE", math.inf)
-    monkeypatch.setattr(module, "_LOSSES_PER_READ", 1000)
+    monkeypatch.setattr(module, "_is_at_hand", lambda outcome: False)
+    monkeypatch.setattr(module, "LOSSES_PER_READ", 1000)
 
     def strict(output: Any, targets: Any) -> Any:
         if not torch.isfinite(output).all():
@@ -183,7 +196,8 @@ def test_a_nan_ends_the_test_and_is_kept() -> None:
     """The first loss that is not finite is the last point."""
     model, optimizer = linear()
     losses = iter([3.0, 2.0, math.nan, 1.0])
-    curve = clr_torch.range_test_steps(lambda: next(losses), models=model, optimizers=optimizer)
+    step = updating(model, optimizer, lambda: next(losses))
+    curve = clr_torch.range_test_steps(step, models=model, optimizers=optimizer)
     assert curve.losses[:2] == (3.0, 2.0)
     assert math.isnan(curve.losses[2])
     assert (len(curve), curve.stop_reason) == (3, "non_finite")
@@ -193,7 +207,8 @@ def test_divergence_can_be_ruled_out() -> None:
     """divergence=None runs to the end whatever finite loss there is."""
     model, optimizer = linear()
     losses = iter(range(1, 101))
-    curve = clr_torch.range_test_steps(lambda: float(next(losses)), models=model, optimizers=optimizer, divergence=None)
+    step = updating(model, optimizer, lambda: float(next(losses)))
+    curve = clr_torch.range_test_steps(step, models=model, optimizers=optimizer, divergence=None)
     assert (len(curve), curve.stop_reason) == (100, "completed")
 
 
@@ -228,11 +243,11 @@ def test_a_short_loader_is_begun_again() -> None:
 def test_an_empty_loader_is_an_error(loader: Any) -> None:
     """A loader without a batch raises, in the middle of the test too."""
     model, optimizer = linear()
-    with pytest.raises(ValueError, match=r"train_loader must yield a batch every time .* got none"):
+    with pytest.raises(ValueError, match=r"train_loader must give a batch to every update .* got 0"):
         clr_torch.range_test(model, optimizer, mse, loader)
     with pytest.raises(ValueError, match=r"val_loader must yield a batch every time .* got none"):
         clr_torch.range_test(model, optimizer, mse, regression(), val_loader=loader)
-    with pytest.raises(ValueError, match="make a list or a DataLoader of an iterator that ends"):
+    with pytest.raises(ValueError, match="got 4: pass a list, a DataLoader"):
         clr_torch.range_test(model, optimizer, mse, iter(regression()))
 
 
@@ -440,14 +455,15 @@ def test_a_step_must_return_its_loss(outcome: Any) -> None:
     if outcome == "vector":
         outcome = torch.ones(2)
     with pytest.raises(TypeError, match=r"train_step must return the loss, .* or \(loss, metric\), got"):
-        clr_torch.range_test_steps(lambda: outcome, models=model, optimizers=optimizer)
+        clr_torch.range_test_steps(updating(model, optimizer, lambda: outcome), models=model, optimizers=optimizer)
 
 
 @pytest.mark.parametrize("loss", [2, 2.0, torch.tensor(2.0), torch.tensor([[2.0]]), torch.tensor(2)])
 def test_numbers_of_every_kind_are_losses(loss: Any) -> None:
     """A float, an int and a Tensor of one element of any shape."""
     model, optimizer = linear()
-    curve = clr_torch.range_test_steps(lambda: loss, models=model, optimizers=optimizer, num_steps=3)
+    step = updating(model, optimizer, lambda: loss)
+    curve = clr_torch.range_test_steps(step, models=model, optimizers=optimizer, num_steps=3)
     assert curve.losses == (2.0, 2.0, 2.0)
 
 

@@ -268,6 +268,8 @@ def test_a_step_that_freezes_and_unfreezes() -> None:
         model.frozen.requires_grad_(True)
         model.layers[0].requires_grad_(False)
         model.layers[4].double()
+        model.layers[0].bias.grad = torch.ones(8)
+        optimizer.step()
         return 1.0
 
     clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer, num_steps=2)
@@ -360,25 +362,6 @@ def test_lbfgs_in_a_step_of_ones_own() -> None:
         lambda: optimizer.step(loss_and_gradient), models=model, optimizers=optimizer, num_steps=5
     )
     assert curve.optimizer == "LBFGS"
-    assert_same(before, everything(model, optimizer))
-
-
-def test_a_second_ctrl_c_while_putting_back() -> None:
-    """A Ctrl-C in the middle of the restoring is raised, once everything has been put back."""
-    model, optimizer = make("Adam", 2)
-    before = everything(model, optimizer)
-    snapshot = frameworks.load("clr_torch._restore")
-    presses = itertools.count()
-
-    class Impatient(torch.Generator):  # type: ignore[misc, name-defined]
-        def set_state(self, state: Any) -> Any:
-            if next(presses) == 0:
-                raise KeyboardInterrupt
-            return super().set_state(state)
-
-    with pytest.raises(KeyboardInterrupt), snapshot.restored([model], [optimizer], None, [Impatient()]):
-        train(model, optimizer, 3)
-    assert next(presses) == 2
     assert_same(before, everything(model, optimizer))
 
 

