@@ -68,7 +68,7 @@ class Schedule:
         if xp is None:
             if step is None:  # as frameworks call it that take any function as a learning rate
                 raise TypeError(
-                    "a schedule must be called with a step, got none: give an optimizer ScheduleLR(schedule) from the "
+                    "a schedule must be called with a step, got step=None: give an optimizer ScheduleLR(schedule) from the "
                     "adapter of your framework, not the schedule itself"
                 )
             # To the array API NumPy's scalars are arrays; to everybody who counts with them they are ints.
