@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 
 _PATIENCE = 10.0
-"""Seconds that a rank that has failed waits for the others, which may be inside a collective that it will never join."""
+"""Seconds that a rank that has failed waits for the others; they may be inside a collective that it never joins."""
 
 
 class Exchange:

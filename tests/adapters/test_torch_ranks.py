@@ -53,7 +53,7 @@ def test_the_ends(said: dict[str, list[str]]) -> None:
 )
 def test_an_error_on_one_rank_ends_all(scene: str, error: str, said: dict[str, list[str]]) -> None:
     """The rank that failed raises its own error, the others say which rank it was; all are as before."""
-    assert said[scene][0] == "RuntimeError: a range test must succeed on every rank, got an error on rank 1: see its own"
+    assert said[scene][0].startswith("RuntimeError: a range test must succeed on every rank, got an error on rank 1")
     assert said[scene][1].startswith(error)
     assert "CHANGED" not in said[scene][1]
 
