@@ -565,7 +565,7 @@ def test_a_step_without_an_update_is_refused(writes_to_data: bool) -> None:
 
     assert len(test(1)) == 8
     with pytest.raises(
-        RuntimeError, match="must make an update every time .* take all the batches of an update in one"
+        RuntimeError, match=r"must make an update every time .* take all the batches of an update in one"
     ):
         test(4)
 
@@ -617,7 +617,7 @@ def test_a_loss_function_of_model_and_batch() -> None:
 
     one = clr_torch.range_test(model, optimizer, None, dicts, loss_fn=loss_fn, val_loader=dicts)
     assert one == clr_torch.range_test(model, optimizer, mse, batches, val_loader=batches)
-    with pytest.raises(TypeError, match="loss_fn must return the loss, a Tensor of one element, got 1.0"):
+    with pytest.raises(TypeError, match=r"loss_fn must return the loss, a Tensor of one element, got 1\.0"):
         clr_torch.range_test(model, optimizer, None, dicts, loss_fn=lambda model, batch: 1.0)
     with pytest.raises(ValueError, match="loss_fn must come without a criterion or a metric"):
         clr_torch.range_test(model, optimizer, mse, dicts, loss_fn=loss_fn)
