@@ -1,6 +1,6 @@
-"""Handwritten digits in PyTorch: find the bounds, plan whole cycles between them, train, print the accuracy.
+"""Range test, bounds and a cyclical schedule in PyTorch, on scikit-learn's handwritten digits.
 
-Run it:  python examples/torch_digits.py     (needs torch and scikit-learn; a few seconds)
+Command:  pip install torch scikit-learn && python examples/torch_digits.py     (a few seconds)
 """
 
 import clr_torch
@@ -22,19 +22,20 @@ model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 criterion = nn.CrossEntropyLoss()
 
-# 1. A hundred updates while the LR rises. The model and the optimizer are as before afterwards.
-curve = clr_torch.range_test(model, optimizer, criterion, loader)
+# 1. The budget: about 12 epochs, in whole cycles.
+plan = clr_core.plan_cycles(epochs=12, steps_per_epoch=len(loader))
+print(plan)
 
-# 2. The bounds for about 12 epochs of whole cycles, with what speaks for them.
-plan = clr_core.plan_cycles(steps_per_epoch=len(loader), epochs=12)
-bounds = clr_core.suggest_bounds(curve, total_steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
+# 2. The range test, with three seeds. The model, the optimizer and the loader are as before afterwards.
+curves = clr_torch.range_test(model, optimizer, criterion, loader, seeds=[0, 1, 2])
+
+# 3. The bounds for that budget, with their evidence.
+bounds = clr_core.suggest_bounds(curves, plan)
 print(bounds)
 
-# 3. Training, in cycles that end when it does.
-print(plan)
-schedule = clr_core.triangular(bounds.base_lr, bounds.max_lr, step_size=plan.step_size)
+# 4. Training on the schedule they were suggested for.
+schedule = bounds.schedule()
 scheduler = clr_torch.ScheduleLR(optimizer, schedule)
-
 step = 0
 while step < plan.total_steps:
     for inputs, targets in loader:

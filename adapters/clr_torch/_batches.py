@@ -158,9 +158,10 @@ class LoaderStep:
         numpy = sys.modules.get("numpy")
         if numpy is not None:
             numpy.random.seed(seed % 2**32)
-        loader = self._train_loader
-        batch_sampler = getattr(loader, "batch_sampler", None)
-        for owner in (loader, getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)):
+        loader: Any = self._train_loader
+        batch_sampler: Any = getattr(loader, "batch_sampler", None)
+        owners: list[Any] = [loader, getattr(loader, "sampler", None), batch_sampler]
+        for owner in (*owners, getattr(batch_sampler, "sampler", None)):
             if isinstance(getattr(owner, "generator", None), torch.Generator):
                 owner.generator.manual_seed(seed)
             if owner is not loader and hasattr(owner, "set_epoch"):

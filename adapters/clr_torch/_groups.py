@@ -20,8 +20,8 @@ def check_optimizer(name: str, value: Any) -> Optimizer:
         if group.get("lr") is None:
             found = "lr=None" if "lr" in group else "none"
             raise ValueError(
-                f"{name} must have an lr in every group, got {found} in param_groups[{index}]: build it with an lr, such "
-                "as lr=1e-3 (for an Adafactor of Hugging Face, with relative_step=False too)"
+                f"{name} must have an lr in every group, got {found} in param_groups[{index}]: build it with an lr, "
+                "such as lr=1e-3 (and Hugging Face's Adafactor with relative_step=False)"
             )
     return value
 

@@ -138,6 +138,8 @@ class Loop:
             is_interrupted = is_interrupted or self._gate.has_kept_interrupt
             meeting = self._exchange.meet(outcomes, has_failed=error is not None, is_interrupted=is_interrupted)
             outcomes, failed, is_interrupted = meeting.outcomes, meeting.failed, meeting.is_interrupted
+            if is_interrupted:
+                self._gate.forget_interrupts()
         self._test.record_all((self._sign * loss, *metric) for loss, *metric in outcomes)
         if self._test.done:
             return
@@ -145,7 +147,6 @@ class Loop:
             raise error
         _refuse(failed)
         if is_interrupted:
-            self._gate.forget_interrupts()
             self._test.stop("interrupted")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -85,6 +86,8 @@ class _Hook:
         self._lrs, self._at, self._count = lrs, at, count
 
     def __call__(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if torch.compiler.is_compiling():  # a compiled step must not have its graph broken
+            return
         self._lrs._updates += 1
         if len(optimizer.param_groups) == self._count:
             self._lrs.compare(optimizer.param_groups, self._at)

@@ -10,6 +10,7 @@ import random
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ LONG = 1000
 """Items from which a list, dict or set in a dataset or sampler is taken for examples, which nothing changes."""
 
 ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), torch.dtype,
-                    torch.device, torch.Size, torch.layout})  # fmt: skip
+                    torch.device, torch.Size, torch.layout, weakref.ProxyType, weakref.CallableProxyType})  # fmt: skip
 _PLAIN = frozenset({dict, list, set, collections.OrderedDict, collections.defaultdict, collections.deque, bytearray})
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
 _OPEN = ("collections", "types", "argparse")
@@ -86,12 +87,23 @@ def _tensor(tensor: Tensor, memory: dict[Any, PutBack]) -> Noted:
     if is_lazy(tensor):
         raise ValueError("the model must have all its parameters, got a lazy one: run one batch through it first")
     noted = _object(tensor, False, is_entered=True) or Noted()
-    if not is_traceable_wrapper_subclass(tensor):
+    if not is_traceable_wrapper_subclass(tensor) and _has_memory(tensor):
         noted.put_back.append(_place(tensor, memory))
     if tensor.is_leaf:
         noted.children = [*noted.children, tensor.grad]
         noted.put_back.append(_leaf(tensor))
     return noted
+
+
+def _has_memory(tensor: Tensor) -> bool:
+    """Whether a tensor has memory of its own, unlike one that computes its values from others in its attributes."""
+    if tensor.layout is not torch.strided:
+        return True
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _place(tensor: Tensor, memory: dict[Any, PutBack]) -> PutBack:
@@ -165,7 +177,7 @@ def _container(value: Any, is_data: bool) -> Noted | None:
 def _refill(container: dict[Any, Any], items: list[tuple[Any, Any]]) -> None:
     """Give a dict its items, unless it has them, in this order."""
     if len(container) != len(items) or any(
-        key is not old and key != old or value is not before
+        (key is not old and key != old) or value is not before
         for (key, value), (old, before) in zip(container.items(), items, strict=True)
     ):
         container.clear()
@@ -232,10 +244,11 @@ def _script_module(module: torch.jit.ScriptModule) -> Noted:
 
 def _object(value: Any, is_data: bool, is_entered: bool = False) -> Noted | None:
     """The attributes of an object; None of one that is not ours to set back."""
-    kind = type(value)
+    kind: type = type(value)
     if not is_entered and not isinstance(value, nn.Module | torch.optim.Optimizer):
-        library = kind.__module__.partition(".")[0]
-        if library in sys.stdlib_module_names and kind.__module__ not in _OPEN or kind.__module__.startswith(_COMPILER):
+        home = kind.__module__
+        is_standard = home.partition(".")[0] in sys.stdlib_module_names and home not in _OPEN
+        if is_standard or home.startswith(_COMPILER):
             return None
     own = getattr(value, "__dict__", None)
     slots = _slots(kind)

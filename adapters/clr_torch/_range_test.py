@@ -1,4 +1,4 @@
-"""The range test of a torch model: ``range_test`` on the batches of a loader, ``range_test_steps`` for any training step."""
+"""The range test of a torch model: ``range_test`` on the batches of a loader, ``range_test_steps`` for any step."""
 
 from __future__ import annotations
 
@@ -310,8 +310,8 @@ def _sign(optimizers: Sequence[Optimizer]) -> float:
     signs = {bool(group.get("maximize")) for optimizer in optimizers for group in optimizer.param_groups}
     if len(signs) > 1:
         raise ValueError(
-            "maximize must be the same in every parameter group, got True and False: negate the objective of those that "
-            "maximize, and build them with maximize=False"
+            "maximize must be the same in every parameter group, got True and False: negate the objective where "
+            "groups maximize, and build them with maximize=False"
         )
     return -1.0 if signs == {True} else 1.0
 

@@ -10,7 +10,7 @@ accelerator need not be waited for.
 
 from __future__ import annotations
 
-import datetime
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-_PATIENCE = datetime.timedelta(seconds=10)
-"""How long a rank that has failed waits for the others, which may be inside a collective that it will never join."""
+_PATIENCE = 10.0
+"""Seconds that a rank that has failed waits for the others; they may be inside a collective that it never joins."""
 
 
 class Exchange:
@@ -29,12 +29,14 @@ class Exchange:
         self.updates = 16 if "nccl" in dist.get_backend() else 1
         """From one meeting to the next. Between them an accelerator need not be waited for."""
         self.has_met = False
+        self._abandoned: list[Any] = []
         self._size = dist.get_world_size()
         self._group: Any = dist.new_group(backend="gloo")
 
     def close(self) -> None:
-        """Give the process group back."""
-        dist.destroy_process_group(self._group)
+        """Give the process group back, unless others may still be waited for in it."""
+        if not self._abandoned:
+            dist.destroy_process_group(self._group)
 
     def meet(
         self, outcomes: Sequence[tuple[float, ...]] = (), *, has_failed: bool = False, is_interrupted: bool = False
@@ -52,7 +54,7 @@ class Exchange:
         made = min(int(each[2]) for each in rows)
         return Meeting(
             [
-                tuple(sum(each[place] for each in rows) / self._size for place in range(start, start + width))
+                tuple(sum(each[place] for each in rows) / len(rows) for place in range(start, start + width))
                 for start in range(4, 4 + made * width, max(width, 1))
             ],
             [rank for rank, each in enumerate(rows) if each[0]],
@@ -63,10 +65,13 @@ class Exchange:
         mine = torch.tensor(row, dtype=torch.float64)
         rows = [torch.empty_like(mine) for _ in range(self._size)]
         work: Any = dist.all_gather(rows, mine, group=self._group, async_op=True)
-        if has_failed:
-            work.wait(_PATIENCE)
-        else:
-            work.wait()
+        deadline = time.monotonic() + _PATIENCE
+        while has_failed and not work.is_completed():  # gloo's own wait does not keep to a shorter limit
+            if time.monotonic() > deadline:
+                self._abandoned.append(work)
+                return [row]
+            time.sleep(0.01)
+        work.wait()
         return [each.tolist() for each in rows]
 
 

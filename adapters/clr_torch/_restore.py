@@ -29,9 +29,9 @@ T = TypeVar("T")
 def restored(gate: Gate, body: Callable[[], T], state: Iterable[Any], data: Iterable[Any] = ()) -> T:
     """What ``body`` returns; afterwards everything that can be reached from ``state`` and ``data`` is as it was.
 
-    So are the random numbers of torch on every device in use, of Python and of NumPy, grad mode and autocast. Of ``data``
-    (loaders, datasets, samplers) tensors and long lists are left alone: they are examples. In ``body`` no parameter has
-    a gradient, and no DataLoader an open iterator.
+    So are the random numbers of torch on every device in use, of Python and of NumPy, grad mode and autocast. Of
+    ``data`` (loaders, datasets, samplers) tensors and long lists are left alone: they are examples. In ``body`` no
+    parameter has a gradient, and no DataLoader an open iterator.
 
     The gate is closed, and is closed again at the end; ``body`` may open it.
 
@@ -114,8 +114,8 @@ class Snapshot:
 def _modes_and_random_states() -> list[PutBack]:
     found: list[PutBack] = []
 
-    def keep(state: Any, put_back: Callable[[Any], Any]) -> None:
-        found.append(lambda: put_back(state))
+    def keep(state: Any, put_back: Callable[..., Any], *before: Any) -> None:
+        found.append(lambda: put_back(*before, state))
 
     keep(torch.get_rng_state(), torch.set_rng_state)
     keep(random.getstate(), random.setstate)
@@ -129,8 +129,8 @@ def _modes_and_random_states() -> list[PutBack]:
     if numpy is not None:
         keep(numpy.random.get_state(), numpy.random.set_state)
     for device in ("cpu", *(each for each in ("cuda", "xpu", "mps") if _is_in_use(each))):
-        keep(torch.is_autocast_enabled(device), lambda state, device=device: torch.set_autocast_enabled(device, state))
-        keep(torch.get_autocast_dtype(device), lambda state, device=device: torch.set_autocast_dtype(device, state))
+        keep(torch.is_autocast_enabled(device), torch.set_autocast_enabled, device)
+        keep(torch.get_autocast_dtype(device), torch.set_autocast_dtype, device)
     keep(torch.is_grad_enabled(), torch.set_grad_enabled)
     return found
 

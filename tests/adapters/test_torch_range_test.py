@@ -481,6 +481,95 @@ def test_a_step_that_moves_the_lr_is_refused() -> None:
         clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer)
 
 
+@pytest.mark.parametrize("is_tensor", [False, True])
+@pytest.mark.parametrize("moment", ["before", "after", "before and back"])
+def test_any_lr_of_any_group_that_moves_is_refused(is_tensor: bool, moment: str) -> None:
+    """By its value at the moment it is used and after the step: the second group of the second optimizer counts."""
+    model = nn.Linear(3, 1)
+    lr = torch.tensor(0.1, dtype=torch.float64) if is_tensor else 0.1
+    one = torch.optim.SGD([model.weight], lr=0.1)
+    two = torch.optim.SGD([{"params": [model.bias]}, {"params": [nn.Parameter(torch.ones(1))], "lr": lr}], lr=0.1)
+
+    def set_lr(value: float) -> None:
+        clr_torch._groups.set_lr(two.param_groups[1], value)
+
+    def train_step() -> Any:
+        lr = float(two.param_groups[1]["lr"])
+        model(torch.ones(1, 3)).sum().backward()
+        if moment.startswith("before"):
+            set_lr(0.5)
+        one.step()
+        two.step()
+        set_lr(lr if moment.endswith("back") else 0.5)
+        return 1.0
+
+    with pytest.raises(RuntimeError, match=r"must leave the LR alone, got lr=0.5 in group 2 where"):
+        clr_torch.range_test_steps(train_step, models=model, optimizers=[one, two])
+
+
+def test_an_lr_written_with_its_own_value_is_fine() -> None:
+    """Values are compared, not objects."""
+    model, optimizer = linear()
+
+    def train_step() -> Any:
+        optimizer.param_groups[0]["lr"] = float(f"{optimizer.param_groups[0]['lr']!r}")
+        model(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+        return 1.0
+
+    assert len(clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer, num_steps=5)) == 5
+
+
+def test_an_inner_optimizer_that_trains_at_another_lr_is_refused() -> None:
+    """A wrapper that keeps groups of its own would have the LR recorded and never used."""
+
+    class Wrapper(torch.optim.Optimizer):  # type: ignore[misc, name-defined]
+        def __init__(self, inner: Any) -> None:
+            super().__init__([dict(group) for group in inner.param_groups], {})
+            self.inner = inner
+
+        def step(self, closure: Any = None) -> None:
+            self.inner.step()
+
+    model, inner = linear()
+    with pytest.raises(
+        RuntimeError, match=r"must leave the LR alone, got lr=0.1 in group 0 where the test had set 1e-07"
+    ):
+        clr_torch.range_test(model, Wrapper(inner), mse, regression())
+
+
+@pytest.mark.parametrize("writes_to_data", [False, True])
+def test_a_step_without_an_update_is_refused(writes_to_data: bool) -> None:
+    """Gradients accumulated over several calls would have an LR recorded that nothing was updated with."""
+
+    class Old(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.data.add_(parameter.grad.data, alpha=-group["lr"])
+
+    model = nn.Linear(3, 1)
+    optimizer = (Old if writes_to_data else torch.optim.SGD)(model.parameters(), lr=0.1)
+    calls = itertools.count(1)
+
+    def train_step(every: int) -> Any:
+        loss = mse(model(torch.ones(1, 3)), torch.ones(1, 1))
+        loss.backward()
+        if next(calls) % every == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        return loss
+
+    def test(every: int) -> Any:
+        return clr_torch.range_test_steps(lambda: train_step(every), models=model, optimizers=optimizer, num_steps=8)
+
+    assert len(test(1)) == 8
+    with pytest.raises(
+        RuntimeError, match=r"must make an update every time .* take all the batches of an update in one"
+    ):
+        test(4)
+
+
 def test_a_progress_bar_only_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """With tqdm, a terminal sees a bar that is gone at the end; a file, or progress=False, gets nothing."""
     pytest.importorskip("tqdm")
@@ -497,6 +586,122 @@ def test_a_progress_bar_only_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
         shown.append(stream.getvalue())
     assert "range test" in shown[0]
     assert shown[1:] == ["", ""]
+
+
+# What else a user may ask for.
+
+
+def test_an_objective_that_is_maximized_is_recorded_as_a_loss() -> None:
+    """With maximize=True the curve has the negative; where some groups maximize and others do not, it is refused."""
+    curves = []
+    for maximize, sign in ((False, 1), (True, -1)):
+        torch.manual_seed(0)
+        model = nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, maximize=maximize)
+        criterion = lambda output, targets, sign=sign: sign * mse(output, targets)  # noqa: E731
+        curves.append(clr_torch.range_test(model, optimizer, criterion, regression(), end_lr=100.0))
+    assert curves[0] == curves[1]
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))], "maximize": False})
+    with pytest.raises(ValueError, match="maximize must be the same in every parameter group"):
+        clr_torch.range_test(model, optimizer, mse, regression())
+
+
+def test_a_loss_function_of_model_and_batch() -> None:
+    """With loss_fn a batch can be anything; the curve is that of the criterion, with validation too."""
+    model, optimizer = linear()
+    batches = regression()
+    dicts = [{"x": inputs, "y": targets} for inputs, targets in batches]
+
+    def loss_fn(model: Any, batch: Any) -> Any:
+        return mse(model(batch["x"]), batch["y"])
+
+    one = clr_torch.range_test(model, optimizer, None, dicts, loss_fn=loss_fn, val_loader=dicts)
+    assert one == clr_torch.range_test(model, optimizer, mse, batches, val_loader=batches)
+    with pytest.raises(TypeError, match=r"loss_fn must return the loss, a Tensor of one element, got 1\.0"):
+        clr_torch.range_test(model, optimizer, None, dicts, loss_fn=lambda model, batch: 1.0)
+    with pytest.raises(ValueError, match="loss_fn must come without a criterion or a metric"):
+        clr_torch.range_test(model, optimizer, mse, dicts, loss_fn=loss_fn)
+
+
+def test_gradients_are_clipped() -> None:
+    """With clip_grad_norm every update is at most LR times the norm long, also under a GradScaler."""
+    for scaler in (None, torch.amp.GradScaler("cpu", init_scale=1024.0)):
+        model, optimizer = linear()
+        weights: list[Any] = []
+
+        def criterion(output: Any, targets: Any, model: Any = model, weights: Any = weights) -> Any:
+            weights.append(torch.cat([each.detach().flatten() for each in model.parameters()]))
+            return 1000 * mse(output, targets)
+
+        curve = clr_torch.range_test(
+            model, optimizer, criterion, regression(), end_lr=1.0, num_steps=20, clip_grad_norm=0.25, scaler=scaler
+        )
+        lengths = [(after - before).norm().item() for before, after in itertools.pairwise(weights)]
+        assert lengths[5:] == pytest.approx([lr * 0.25 for lr in curve.lrs[5:-1]], rel=1e-2)
+
+
+def test_several_seeds_in_one_call() -> None:
+    """One curve for each seed, from the same weights with the data in another order; the same seed, the same curve."""
+    inputs, targets = (torch.cat(parts) for parts in zip(*regression(), strict=True))
+    order = torch.Generator().manual_seed(0)
+    dataset = torch.utils.data.TensorDataset(inputs, targets)
+    loader = torch.utils.data.DataLoader(dataset, batch_size=8, shuffle=True, generator=order)
+    model, optimizer = linear()
+    before = order.get_state().tolist()
+    curves = clr_torch.range_test(model, optimizer, mse, loader, seeds=[1, 2, 1])
+    assert curves[0] == curves[2] != curves[1]
+    assert order.get_state().tolist() == before
+    presses = itertools.count()
+
+    def criterion(output: Any, targets: Any) -> Any:
+        if next(presses) == 8:
+            raise KeyboardInterrupt
+        return mse(output, targets)
+
+    curves = clr_torch.range_test(model, optimizer, criterion, loader, seeds=range(3), num_steps=5)
+    assert [(len(curve), curve.stop_reason) for curve in curves] == [(5, "completed"), (3, "interrupted")]
+
+
+def named(name: str, base: type = torch.optim.Optimizer, **attributes: Any) -> Any:
+    optimizer = type(name, (base,), {})([nn.Parameter(torch.ones(1))], {"lr": 0.1})
+    vars(optimizer).update(attributes)
+    return optimizer
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("AdamW8bit", "AdamW"),
+        ("PagedAdamW32bit", "AdamW"),
+        ("AdamWScheduleFree", "AdamW"),
+        ("SGDScheduleFreeClosure", "SGD"),
+        ("PagedLion8bit", "Lion"),
+        ("AdamFp8", "Adam"),
+        ("DeepSpeedCPUAdam", "Adam"),
+        ("Sophia", "Sophia"),
+    ],
+)
+def test_an_optimizer_is_what_it_is(name: str, expected: str) -> None:
+    """8-bit, paged, fused and schedule-free kinds are known by what they compute; an unknown one keeps its name."""
+    described = frameworks.load("clr_torch._describe").described
+    assert described(named(name))["optimizer"] == expected
+    assert described(named("Wrapper", optimizer=named("Inner", base_optimizer=named(name))))["optimizer"] == expected
+    assert described(named(name), "Lion")["optimizer"] == "Lion"
+
+
+def test_an_optimizer_that_wraps_several_or_decays_as_adamw() -> None:
+    """One for each parameter is what they all are; Adam with decoupled decay is AdamW by torch, apex and DeepSpeed."""
+    described = frameworks.load("clr_torch._describe").described
+    several = {index: named("AdamW8bit") for index in range(3)}
+    assert described(named("CPUOffloadOptimizer", optim_dict=several))["optimizer"] == "AdamW"
+    assert described(named("Both", one=named("Adam"), two=named("SGD")))["optimizer"] == "Both"
+    assert described(named("FusedAdam", adam_w_mode=1))["optimizer"] == "AdamW"
+    assert (
+        described(torch.optim.Adam([nn.Parameter(torch.ones(1))], decoupled_weight_decay=True))["optimizer"] == "AdamW"
+    )
+    model, inner = linear()
+    curve = clr_torch.range_test(model, inner, mse, regression(), num_steps=5, optimizer_name="Lion")
+    assert (curve.optimizer, curve.momentum) == ("Lion", None)
 
 
 # Bad input.
@@ -516,6 +721,12 @@ def test_a_progress_bar_only_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
         ({"accumulation_steps": 0}, ValueError, "accumulation_steps must be an int >= 1"),
         ({"accumulation_steps": 1.5}, TypeError, "accumulation_steps must be an int >= 1"),
         ({"autocast": "float16"}, TypeError, "autocast must be a torch.dtype or None"),
+        ({"clip_grad_norm": 0.0}, ValueError, "clip_grad_norm must be a finite number > 0"),
+        ({"seeds": 3}, TypeError, "seeds must be a list of ints or None, got seeds=3"),
+        ({"seeds": [-1]}, ValueError, r"seeds\[0\] must be an int >= 0"),
+        ({"generators": [1]}, TypeError, r"generators must be a list of torch.Generator, got generators=\[1\]"),
+        ({"optimizer_name": 1}, TypeError, "optimizer_name must be a str or None"),
+        ({"loss_fn": 1}, TypeError, "loss_fn must be a function of model and batch, got loss_fn=1"),
         ({"scaler": True}, TypeError, "scaler must be a GradScaler or None, got scaler=True"),
         ({"start_lr": 0.0}, ValueError, "start_lr must be a finite number > 0"),
         ({"end_lr": 1e-9}, ValueError, "end_lr must be > start_lr"),
@@ -558,9 +769,12 @@ def test_refuses_bad_arguments_to_steps(change: dict[str, Any], error: type[Exce
 
 
 def test_the_first_lr_must_be_positive() -> None:
-    """An LR of 0 has no ratio to those of other groups."""
+    """An LR of 0 has no ratio to those of other groups, and one that is None is no LR: both say what to do."""
     model, optimizer = linear(lr=0.0)
-    with pytest.raises(ValueError, match=r"the lr of the optimizer's first group must be .* > 0"):
+    with pytest.raises(ValueError, match=r"first group must be > 0, .* build the optimizer with an lr > 0"):
+        clr_torch.range_test(model, optimizer, mse, regression())
+    optimizer.param_groups[0]["lr"] = None
+    with pytest.raises(ValueError, match=r"got lr=None in param_groups\[0\]: build it with an lr"):
         clr_torch.range_test(model, optimizer, mse, regression())
 
 
