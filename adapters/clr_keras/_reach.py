@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type, FunctionType, MethodType, ModuleType)
 _CLOSED = {*sys.stdlib_module_names, "numpy", "jax", "jaxlib", "tensorflow", "torch", "h5py", "ml_dtypes", "clr_core"}
@@ -109,9 +110,13 @@ def _keep_container(one: Any) -> Callable[[], None]:
     return undo
 
 
-def _keep_variable(one: Any) -> Callable[[], None]:
-    from clr_keras._restore import value_of
+def value_of(variable: Any) -> Any:
+    """A variable's value as a NumPy array of its own."""
+    # A copy: the array may share its memory with the variable, and JAX donates that to the next step.
+    return np.array(ops.convert_to_numpy(ops.convert_to_tensor(variable)))
 
+
+def _keep_variable(one: Any) -> Callable[[], None]:
     replicas = getattr(one._value, "values", None)
     if isinstance(replicas, tuple):  # of a tf.distribute strategy
         return _all_of([_keep_tf_variable(replica) for replica in replicas])

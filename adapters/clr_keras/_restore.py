@@ -16,7 +16,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from clr_keras import _reach
 
@@ -55,12 +54,6 @@ class Snapshot:
             for name in _FUNCTIONS:
                 if vars(self._model).get(name) is not None:
                     setattr(self._model, name, None)
-
-
-def value_of(variable: Any) -> Any:
-    """A variable's value as a NumPy array of its own."""
-    # A copy: the array may share its memory with the variable, and JAX donates that to the next step.
-    return np.array(ops.convert_to_numpy(ops.convert_to_tensor(variable)))
 
 
 def _keras_globals() -> Any:

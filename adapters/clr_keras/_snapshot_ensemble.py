@@ -12,7 +12,7 @@ import keras
 
 from clr_core import Schedule, check
 from clr_keras._callback import CountsTrainingSteps
-from clr_keras._restore import value_of
+from clr_keras._reach import value_of
 from clr_keras._schedule import ScheduleLR, given_schedule, schedule_of
 
 

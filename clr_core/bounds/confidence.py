@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from clr_core.bounds.constants import CALIBRATION, CONFIDENCE_BIAS, CONFIDENCE_WEIGHTS, LONGEST
-from clr_core.bounds.features import FAMILIES, landmark_features, log_epochs
+from clr_core.bounds.features import FAMILIES, landmark_features, log_epochs, unusual_features
 from clr_core.bounds.landmarks import Landmarks
 from clr_core.bounds.refusals import Undetermined
 from clr_core.schedules.plan import CyclePlan
@@ -61,6 +61,12 @@ def warnings_of(
         yield 0.8, "The loss was dropping from the first update on: lower start_lr and test again."
     if marks.points < 50:
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."
+    if unusual := unusual_features(marks):
+        yield (
+            0.7,
+            f"The curve is unlike those of the training runs that the rule was fitted to ({', '.join(unusual)}): "
+            "compare with half and twice max_lr.",
+        )
     if max(max_lrs) > 3 * min(max_lrs):
         yield 0.7, "The curves disagree by more than a factor of 3: test with more seeds and more steps."
     if marks.rise_seen and max(max_lrs) > marks.rise_lr:

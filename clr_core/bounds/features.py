@@ -80,6 +80,12 @@ def features_of(marks: Landmarks, plan: CyclePlan) -> tuple[float, ...]:
     return (*of_landmarks, log_epochs(plan), math.log10(steps))
 
 
+def unusual_features(marks: Landmarks) -> list[str]:
+    """The features of the curve that lie beyond the range of the fit."""
+    values = zip(FEATURES, landmark_features(marks), LOWEST, HIGHEST, strict=False)
+    return [name for name, value, low, high in values if not low - 0.01 <= value <= high + 0.01]
+
+
 def _signal(marks: Landmarks) -> float:
     """The drop in standard deviations of one loss; beyond ``MOST_SIGNAL`` it goes back to the usual one."""
     if marks.clarity > MOST_SIGNAL:

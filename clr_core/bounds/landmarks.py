@@ -103,7 +103,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     count = curve.finite_points
     if count < refusals.FEWEST_POINTS:
         raise refusals.too_few_points(curve, count)
-    if curve.lrs[-1] < refusals.LEAST_RANGE * curve.lrs[0] and curve.stop_reason not in ("diverged", "non_finite"):
+    if curve.decades < refusals.LEAST_DECADES and curve.stop_reason not in ("diverged", "non_finite"):
         raise refusals.no_range_test(curve)
     # A test that was continued after the loss had diverged is read as if it had been stopped there.
     losses = without_spikes(curve.losses[:count])

@@ -9,8 +9,8 @@ from clr_core.range_test.curve import LRCurve
 FEWEST_POINTS = 10
 """Fewer losses than this do not show where a drop ends."""
 
-LEAST_RANGE = 10.0
-"""A range test spans at least this factor in LR."""
+LEAST_DECADES = 1.0
+"""A range test spans at least as many decades of LR."""
 
 
 class Undetermined(ValueError):
@@ -55,8 +55,8 @@ def no_range_test(curve: LRCurve) -> Undetermined:
     moved = f"stays at {low:.3g}" if low == high else f"only rises from {low:.3g} to {high:.3g}"
     return Undetermined(
         "no_range_test",
-        f"This is not a range test: the LR {moved}, and it has to rise by a factor of {LEAST_RANGE:g} or more, "
-        "such as from 1e-6 to 1.",
+        f"This is not a range test: the LR {moved}, and it has to rise by a factor of 10 or more, such as "
+        "from 1e-6 to 1.",
     )
 
 

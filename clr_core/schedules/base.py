@@ -68,8 +68,8 @@ class Schedule:
         if xp is None:
             if step is None:  # as frameworks call it that take any function as a learning rate
                 raise TypeError(
-                    "a schedule must be called with a step, got step=None: give an optimizer ScheduleLR(schedule) from the "
-                    "adapter of your framework, not the schedule itself"
+                    "a schedule must be called with a step, got step=None: give an optimizer ScheduleLR(schedule) from "
+                    "the adapter of your framework, not the schedule itself"
                 )
             # To the array API NumPy's scalars are arrays; to everybody who counts with them they are ints.
             if isinstance(step, Integral) or not hasattr(step, "__array_namespace__"):

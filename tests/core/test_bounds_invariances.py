@@ -91,7 +91,7 @@ def test_the_zero_of_the_loss_matters_within_bounds(curve: LRCurve, shift: float
 def test_the_unit_of_the_weights_does_not_matter(
     curve: LRCurve, power: float, optimizer: str | None, schedule: str
 ) -> None:
-    """All LRs times c, as in a network whose weights are stored in other units: the bounds times c, as sure as before."""
+    """All LRs times c, as where weights are stored in other units: the bounds times c, with the same confidence."""
     plain = LRCurve(curve.lrs, curve.losses, optimizer=optimizer)
     moved = LRCurve([10.0**power * lr for lr in curve.lrs], curve.losses, optimizer=optimizer)
     before, after = (suggest_bounds(item, kind=schedule) for item in (plain, moved))
@@ -298,7 +298,7 @@ def test_accuracies_that_are_not_finite_are_left_alone(curve: LRCurve, place: fl
 def test_a_longer_budget_never_raises_max_lr(
     curve: LRCurve, one: int, other: int, optimizer: str | None, schedule: str, steps_per_epoch: float | None
 ) -> None:
-    """More updates on the same data need no higher LR; where the epochs are not given, beyond 10,000 nothing changes."""
+    """More updates on the same data need no higher LR; without epochs, nothing changes beyond 10,000."""
     plain = LRCurve(curve.lrs, curve.losses, optimizer=optimizer)
     short, long = (
         suggest_bounds(plain, kind=schedule, total_steps=steps, steps_per_epoch=steps_per_epoch)
