@@ -1,4 +1,4 @@
-"""``clr_optax.current_lr``: the rate of the last update, wherever in a state it is."""
+"""``clr_optax.current_lr``: the learning rate of the last update, at any depth of a state."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_an_injected_rate_is_found(where: str) -> None:
 
 @pytest.mark.parametrize("where", NESTED)
 def test_with_the_schedule_a_count_is_enough(where: str) -> None:
-    """optax.sgd(schedule) keeps a count alone; the schedule makes the same rate of it."""
+    """optax.sgd(schedule) keeps only a count, from which the schedule computes the rate."""
     tx = NESTED[where](optax.sgd(clr_optax.schedule_lr(WAVE)))
     assert rates(tx, 4, schedule=WAVE) == [0.25, 0.25, 0.5, 0.75, 1.0]
     assert rates(tx, 4, schedule=clr_optax.schedule_lr(WAVE)) == [0.25, 0.25, 0.5, 0.75, 1.0]
@@ -85,7 +85,7 @@ def test_a_rate_set_by_hand_is_found() -> None:
 
 
 def test_a_jitted_step_can_return_it() -> None:
-    """There is nothing to look at under jit, and nothing is looked at."""
+    """Under jit there are no values, and it needs none."""
     tx = optax.chain(optax.clip(1.0), injected(clr_optax.schedule_lr(WAVE)))
     opt_state = tx.init(PARAMS)
     update = jax.jit(lambda opt_state: (lambda new: (new, current_lr(new)))(tx.update(PARAMS, opt_state)[1]))
@@ -141,6 +141,6 @@ def test_a_schedule_for_a_state_without_a_count_is_refused() -> None:
 
 
 def test_a_schedule_must_be_callable() -> None:
-    """A number in its place is a mistake."""
+    """A number in its place is refused."""
     with pytest.raises(TypeError, match=r"schedule must be a schedule or None, got schedule=0\.1"):
         current_lr(optax.adam(0.1).init(PARAMS), schedule=0.1)  # type: ignore[arg-type]

@@ -91,15 +91,34 @@ def test_vmap_scan_and_cond_take_it() -> None:
 
 
 def test_gradients_flow_through_the_value() -> None:
-    """The value is a constant factor to a gradient."""
+    """To a gradient the value is a constant factor."""
     lr = clr_optax.schedule_lr(WAVE)
     assert float(jax.jit(jax.grad(lambda x, k: lr(k) * x**2))(3.0, 2)) == 0.5 * 2 * 3.0
 
 
 def test_a_schedule_of_ours_joins_one_of_theirs() -> None:
-    """optax.join_schedules and a warmup of Optax's take it as any other schedule."""
+    """optax.join_schedules takes it after a warmup of Optax's own."""
     joined = optax.join_schedules([optax.linear_schedule(0.0, 1.0, 2), clr_optax.schedule_lr(WAVE)], [2])
-    assert jax.vmap(joined)(jnp.arange(6)).tolist() == [0.0, 0.5, 0.0, 0.25, 0.5, 0.75]
+    expected = [0.0, 0.5, 0.0, 0.25, 0.5, 0.75]
+    assert jax.vmap(joined)(jnp.arange(6)).tolist() == expected
+    # Previewed with ints, it calls every schedule at every count, also before that schedule's beginning.
+    assert [float(joined(count)) for count in range(6)] == expected
+
+
+@pytest.mark.parametrize("count", [-3, np.int64(-3), jnp.int32(-3), jnp.int8(-3)], ids=repr)
+def test_before_its_beginning_a_schedule_has_its_first_value(count: Any) -> None:
+    """Not a value that is extrapolated to a negative rate; the same under jit."""
+    lr = clr_optax.schedule_lr(clr_core.linear_decay(0.5, 10))
+    assert float(lr(count)) == float(jax.jit(lr)(count)) == 0.5
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16"])
+def test_narrow_counts_do_not_wrap(dtype: str) -> None:
+    """The period of 40,000 updates does not fit the count's dtype; the value is right all the same."""
+    schedule = clr_core.triangular(1e-3, 6e-3, 20_000)
+    lr = clr_optax.schedule_lr(schedule)
+    count = jnp.asarray(100, dtype)
+    assert float(lr(count)) == float(jax.jit(lr)(count)) == pytest.approx(schedule(100), rel=1e-6)
 
 
 def test_it_is_not_taken_for_a_stateful_schedule() -> None:
@@ -110,7 +129,7 @@ def test_it_is_not_taken_for_a_stateful_schedule() -> None:
 
 
 def constant_gradient_rates(tx: Any, updates: int, dtype: Any = jnp.float32) -> list[float]:
-    """The rates an optimizer used, read off parameters that start at 0 under a gradient of 1."""
+    """The rates an optimizer used: its updates under a gradient of 1."""
     params = jnp.zeros((), dtype)
     opt_state = tx.init(params)
     rates = []
@@ -132,7 +151,7 @@ def constant_gradient_rates(tx: Any, updates: int, dtype: Any = jnp.float32) -> 
     ids=["plain", "chained", "injected", "without the adapter"],
 )
 def test_update_k_uses_the_rate_of_step_k(tx: Any) -> None:
-    """A gradient of 1 makes every update the rate itself: that of step 0 first."""
+    """With a gradient of 1 every update is the rate itself, first that of step 0."""
     assert constant_gradient_rates(tx, 6) == [0.0, 0.25, 0.5, 0.75, 1.0, 0.75]
 
 
@@ -197,7 +216,7 @@ def test_a_thousand_updates_are_traced_once(new_optimizer: Any, dtype: Any, x64:
 
 
 def test_the_counter_of_traces_can_count() -> None:
-    """The guard's guard: a Python float in the state, set at every step, is traced again and seen."""
+    """A meta-test: a Python float in the state, set at every step, causes another trace, which is counted."""
     tx = optax.inject_hyperparams(optax.sgd)(0.5)
     traces = 0
 
@@ -224,7 +243,7 @@ def test_unbounded_restarts_compile_to_the_same_size_however_long_the_training()
 
 
 def test_a_checkpoint_continues_with_the_next_rate(tmp_path: Path) -> None:
-    """A scheduled optimizer's state goes through orbax and comes back with its place in the schedule."""
+    """An optimizer's state saved and restored by orbax continues at the right step of the schedule."""
     checkpoint = frameworks.load("orbax.checkpoint")
     tx = optax.inject_hyperparams(optax.sgd)(clr_optax.schedule_lr(WAVE))
     params = jnp.zeros(2)
@@ -254,11 +273,16 @@ def test_counts_that_are_not_whole_are_refused(count: Any) -> None:
         clr_optax.schedule_lr(WAVE)(count)
 
 
-@pytest.mark.parametrize("count", [-1, 2**31])
-def test_python_counts_are_checked(count: int) -> None:
-    """A negative step, or one past int32, is refused where there is a value to look at."""
+def test_a_count_past_int32_is_refused() -> None:
+    """A Python int can be larger than any count of Optax."""
     with pytest.raises(ValueError, match=r"step must be an int in 0\.\.2147483647"):
-        clr_optax.schedule_lr(WAVE)(count)
+        clr_optax.schedule_lr(WAVE)(2**31)
+
+
+def test_a_schedule_that_overflows_float32_is_refused() -> None:
+    """Its values would be infinite or NaN in JAX."""
+    with pytest.raises(ValueError, match=r"schedule must stay within float32, got one of up to 1e\+308"):
+        clr_optax.schedule_lr(clr_core.triangular(0.0, 1e308, 4))
 
 
 @pytest.mark.parametrize("missing", ["jax", "optax"])
@@ -279,13 +303,13 @@ def test_a_missing_framework_is_named_with_its_remedy(missing: str) -> None:
     ids=lambda module: module.__name__,
 )
 def test_the_examples_in_the_docstrings_run(module: Any) -> None:
-    """Every documented example gives what it says."""
+    """Every documented example prints what the docstring shows."""
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
 
 
 def test_public_names_are_listed() -> None:
-    """What can be imported is what is listed."""
+    """``__all__`` lists the public names."""
     assert clr_optax.__all__ == ["current_lr", "range_test", "schedule_lr"]
     assert all(callable(getattr(clr_optax, name)) for name in clr_optax.__all__)
