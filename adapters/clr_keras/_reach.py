@@ -89,7 +89,7 @@ def _has_attributes_to_keep(one: Any) -> bool:
 
 
 def _keep_container(one: Any) -> Callable[[], None]:
-    kept = dict(one) if isinstance(one, dict) else list(one)
+    kept: Any = dict(one) if isinstance(one, dict) else list(one)
 
     def undo() -> None:
         # The methods of the plain types: those of Keras's own lists and dicts would take note of what they are given.
