@@ -57,6 +57,9 @@ STEPS, BATCH, LR = 1500, 3072, 0.02
 ABOVE_WIDTH, FAR_WIDTH = 0.04, 0.05
 """How softly these shares are counted: in regret, and in the logarithm of the loss."""
 
+FADED = 0.1
+"""Units smaller than that, in decades, are replaced by their mean output."""
+
 DRAWN_WEIGHT = 3.0
 """Of the randomly sampled tasks, beside those that somebody chose."""
 
@@ -279,10 +282,13 @@ class Fitter:
 def as_constants(fitted: Fit, x: Any) -> dict[str, Any]:
     """Named as in clr_core, and for features that are not standardised."""
     parts, mean, spread = fitted
-    weights = parts["weights"] / spread[:, None]
+    live = np.abs(parts["sizes"]) >= FADED
+    hidden = ((x - mean) / spread @ parts["weights"])[..., ~live].reshape(-1, 1, 1, (~live).sum())
+    biased = hidden + parts["biases"][:, None, ~live] + parts["leanings"][None, :, ~live]
+    weights = parts["weights"][:, live] / spread[:, None]
     skip = parts["slopes"] / spread
-    biases = parts["biases"] - mean @ weights
-    offsets = parts["offsets"] - mean @ skip
+    biases = parts["biases"][:, live] - mean @ weights
+    offsets = parts["offsets"] - mean @ skip + (np.tanh(biased) @ parts["sizes"][~live]).mean(0)
     rounded, by_name = constants_file.rounded, constants_file.by_name
     return {
         "FEATURES": FEATURES,
@@ -290,10 +296,10 @@ def as_constants(fitted: Fit, x: Any) -> dict[str, Any]:
         "HIGHEST": rounded(x[..., :-1].max((0, 1))),
         "TYPICAL": (*rounded(mean[:-1]), round(float(np.log10(TYPICAL_STEPS)), 3)),
         "SKIP_WEIGHTS": rounded(skip),
-        "OUTPUT_WEIGHTS": rounded(parts["sizes"]),
+        "OUTPUT_WEIGHTS": rounded(parts["sizes"][live]),
         "HIDDEN_WEIGHTS": rounded(weights.T),
         "FAMILY_BIASES": by_name(FAMILIES, biases),
-        "KIND_BIASES": by_name(SCHEDULES, parts["leanings"]),
+        "KIND_BIASES": by_name(SCHEDULES, parts["leanings"][:, live]),
         "OUTPUT_BIASES": {
             name: dict(zip(SCHEDULES, np.round(values, 3).tolist(), strict=True))
             for name, values in zip(FAMILIES, offsets, strict=True)
