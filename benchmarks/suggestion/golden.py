@@ -1,6 +1,6 @@
 """Writes tests/golden/suggestions.json: recorded curves and landmarks, with what the rule suggests for them.
 
-    python benchmarks/suggestion/golden.py
+    python benchmarks/suggestion/golden.py [--quick]
 
 To be run after ``fit.py --write``, and only then: the file guards the rule against unnoticed changes. The curves are
 recordings of 100 updates, rounded to four digits, at both ends of every feature and some at random; the landmarks are
@@ -9,9 +9,11 @@ random, partly outside of the range of the fit, so that every limit is exercised
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,12 @@ BUDGETS = ((500, None), (40, 7.5), (1200, 100), (4000, 25), (60_000, 600), (700,
 RANDOM_CURVES, RANDOM_LANDMARKS = 12, 60
 
 
-def recorded_curves() -> list[clr_core.LRCurve]:
+def recorded_curves(quick: bool) -> list[clr_core.LRCurve]:
     """Those with the lowest and highest value of each feature of a curve, and some others."""
     curves = [
         clr_core.LRCurve(curve.lrs, [float(f"{loss:.4g}") for loss in curve.losses], **labels(curve))
         for folder in DEVELOPMENT
-        for number, pair in enumerate(pairs(folder))
+        for number, pair in enumerate(islice(pairs(folder), 21 if quick else None))
         if number % 3 == 0
         for curve in pair.curves["exponential", 100][:1]
     ]
@@ -48,7 +50,7 @@ def recorded_curves() -> list[clr_core.LRCurve]:
             continue
     table = np.array([features for _, features in read])
     places = {int(pick(table[:, column])) for column in range(5) for pick in (np.argmin, np.argmax)}
-    places |= set(random.Random(0).sample(range(len(read)), RANDOM_CURVES))
+    places |= set(random.Random(0).sample(range(len(read)), min(RANDOM_CURVES, len(read))))
     return [read[place][0] for place in sorted(places)]
 
 
@@ -87,9 +89,12 @@ def random_landmarks() -> list[Landmarks]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a few recordings, nothing written")
+    quick = parser.parse_args().quick
     plans = [exact_plan(*budget) for budget in BUDGETS]
     curves = []
-    for curve in recorded_curves():
+    for curve in recorded_curves(quick):
         suggested = [clr_core.suggest_bounds(curve, plan, kind=kind) for kind in KINDS for plan in plans]
         curves.append(
             labels(curve)
@@ -108,8 +113,8 @@ def main() -> None:
     golden = {"rule_version": VERSION, "features": FEATURES, "budgets": BUDGETS, "kinds": KINDS}
     rows = ",\n".join(json.dumps(row) for row in curves), ",\n".join(json.dumps(row) for row in landmarks)
     head = json.dumps(golden)[1:-1]
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(f'{{{head},\n"curves": [\n{rows[0]}\n],\n"landmarks": [\n{rows[1]}\n]}}\n')
+    if not quick:
+        PATH.write_text(f'{{{head},\n"curves": [\n{rows[0]}\n],\n"landmarks": [\n{rows[1]}\n]}}\n')
     print(f"{len(curves)} curves and {len(landmarks)} landmarks in {PATH.name}")
 
 
