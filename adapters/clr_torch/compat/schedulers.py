@@ -10,6 +10,7 @@ accepts (a fractional step size, gamma > 1, pct_start of 0 or 1) and positions b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -165,8 +166,9 @@ class CosineAnnealingWarmRestarts(lr_scheduler.CosineAnnealingWarmRestarts):
         descent = _descent(self.T_i)
         if descent is None or type(position) is not int:
             return super().get_lr()
-        height = descent.evaluate(position, python)
-        return [lerp(self.eta_min, base_lr, height) for base_lr in self.base_lrs]
+        height = descent(position, python)
+        eta_min = self.eta_min
+        return [lerp(eta_min, base_lr, height) for base_lr in self.base_lrs]
 
     def _find_restart(self) -> float:
         fraction, restarts = self.T_cur % 1, _restarts(self.T_0, self.T_mult)
@@ -192,8 +194,9 @@ def _wave(mode: str, total_size: float, step_ratio: float, gamma: float) -> Sche
 
 
 @lru_cache
-def _descent(length: int) -> Schedule | None:
-    return _restarts(length, 1)
+def _descent(length: int) -> Callable[[int, Any], Any] | None:
+    schedule = _restarts(length, 1)
+    return None if schedule is None else schedule.evaluate
 
 
 @lru_cache
