@@ -71,7 +71,7 @@ class Run:
     def restore(self, checkpoint: bytes, order: tuple[str, ...]) -> None:
         state = torch.load(io.BytesIO(checkpoint), weights_only=True)
         if len(state["optimizer"]["param_groups"]) > len(self.optimizer.param_groups):
-            self.add_group()
+            self.optimizer.add_param_group({"params": self.added})  # its LR comes with the optimizer's state
         self.added[0].data.copy_(state["added"])
         for name in order:
             getattr(self, name).load_state_dict(state[name])

@@ -5,11 +5,12 @@ parameter groups and the state dict, which torch's classes load and whose state 
 
 One core schedule from 0 to 1 gives the position between an LR's bounds, and ``lerp`` the LR of each group. It is
 cached where the state dict, which has every attribute, does not see it. Arguments that core refuses and torch
-accepts (a fractional step size, gamma > 1, pct_start of 0 or 1) and positions between two steps keep torch's formula.
+accepts (a fractional step size, gamma > 1, pct_start of 0 or 1) keep torch's formula.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -158,15 +159,17 @@ class CosineAnnealingWarmRestarts(lr_scheduler.CosineAnnealingWarmRestarts):
     def get_lr(self) -> _LRs:
         """The LR of each group at ``T_cur`` of ``T_i``."""
         position: float = self.T_cur
-        if self.T_mult > 1:
-            start = self.last_epoch - position // 1
-            if not 0 <= position < self.T_i or start * (self.T_mult - 1) != self.T_i - self.T_0:
+        growth = self.T_mult - 1
+        if growth:
+            length = self.T_i
+            if not 0 <= position < length or (self.last_epoch - position // 1) * growth != length - self.T_0:
                 position = self._find_restart()
         descent = _descent(self.T_i)
-        if descent is None or type(position) is not int:
+        if descent is None:
             return super().get_lr()
-        height = descent.evaluate(position, python)
-        return [lerp(self.eta_min, base_lr, height) for base_lr in self.base_lrs]
+        height = descent(position, python)
+        eta_min = self.eta_min
+        return [lerp(eta_min, base_lr, height) for base_lr in self.base_lrs]
 
     def _find_restart(self) -> float:
         fraction, restarts = self.T_cur % 1, _restarts(self.T_0, self.T_mult)
@@ -192,8 +195,9 @@ def _wave(mode: str, total_size: float, step_ratio: float, gamma: float) -> Sche
 
 
 @lru_cache
-def _descent(length: int) -> Schedule | None:
-    return _restarts(length, 1)
+def _descent(length: int) -> Callable[[float, Any], Any] | None:
+    schedule = _restarts(length, 1)
+    return None if schedule is None else schedule.evaluate
 
 
 @lru_cache
