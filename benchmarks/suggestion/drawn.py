@@ -1,6 +1,6 @@
-"""Tasks drawn by dice from what data, networks and budgets there are, three of each of eleven kinds at a time.
+"""Tasks randomly sampled from the data, networks and budgets there are, three of each of eleven kinds at a time.
 
-Nobody chose them, so they are as hard as trainings of their kinds are. Four draws are for development, two of them
+Nobody chose them, so they are as hard as tasks of their kinds are. Four draws are for development, two of them
 without the kinds that take longest to train. The last is held out: none of its tasks was trained before this file was
 committed, and nothing is fitted on them.
 """
@@ -21,7 +21,7 @@ from tasks import Task
 OF_EACH_KIND = 3
 
 Data = Callable[[], sources.Pair]
-Dice = np.random.Generator
+Rng = np.random.Generator
 Drawn = tuple[str, Data, nn.Module]
 """A name, data and a network."""
 
@@ -82,22 +82,22 @@ _TEXTS: dict[str, Data] = {
 _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": nn.relu, "tanh": jnp.tanh, "gelu": nn.gelu}
 
 
-def _one(dice: Dice, of: Iterable[Any]) -> Any:
+def _one(rng: Rng, of: Iterable[Any]) -> Any:
     choices = list(of)
-    return choices[dice.integers(len(choices))]
+    return choices[rng.integers(len(choices))]
 
 
-def _dense(dice: Dice, outputs: int) -> tuple[str, Dense]:
-    layers, width, activation = _one(dice, (1, 2, 3)), _one(dice, (16, 32, 48, 64)), _one(dice, _ACTIVATIONS)
+def _dense(rng: Rng, outputs: int) -> tuple[str, Dense]:
+    layers, width, activation = _one(rng, (1, 2, 3)), _one(rng, (16, 32, 48, 64)), _one(rng, _ACTIVATIONS)
     return f"{layers} of {width} {activation}", Dense([width] * layers, outputs, _ACTIVATIONS[activation])
 
 
-def _labels(dice: Dice) -> tuple[str, Callable[[], Any], Callable[[], Any], int]:
+def _labels(rng: Rng) -> tuple[str, Callable[[], Any], Callable[[], Any], int]:
     """Images, and one of three questions about them."""
-    image = _one(dice, _IMAGES)
+    image = _one(rng, _IMAGES)
     inputs, labels, side = _IMAGES[image]
     question, answer = _one(
-        dice,
+        rng,
         {
             "which": labels,
             "odd or even": lambda: labels() % 2,
@@ -107,74 +107,74 @@ def _labels(dice: Dice) -> tuple[str, Callable[[], Any], Callable[[], Any], int]
     return f"{image}, {question}", inputs, answer, side
 
 
-def _tabular(dice: Dice) -> Drawn:
-    data = _one(dice, _CLASSES)
-    name, network = _dense(dice, 4)
+def _tabular(rng: Rng) -> Drawn:
+    data = _one(rng, _CLASSES)
+    name, network = _dense(rng, 4)
     return f"{data}, {name}", _CLASSES[data], network
 
 
-def _image(dice: Dice) -> Drawn:
-    data, inputs, answer, side = _labels(dice)
-    if _one(dice, (True, False)):
-        name, network = _dense(dice, 10)
+def _image(rng: Rng) -> Drawn:
+    data, inputs, answer, side = _labels(rng)
+    if _one(rng, (True, False)):
+        name, network = _dense(rng, 10)
         return f"{data}, {name}", lambda: (inputs(), answer()), network
-    channels = _one(dice, ([8], [8, 16], [6, 12, 24]))
+    channels = _one(rng, ([8], [8, 16], [6, 12, 24]))
     return f"{data}, {len(channels)} convolutions", lambda: (inputs(), answer()), Convolutional(side, channels, 10)
 
 
-def _regression(dice: Dice, *, scaled: bool) -> Drawn:
-    data = _one(dice, _REGRESSIONS)
-    name, network = _dense(dice, 1)
+def _regression(rng: Rng, *, scaled: bool) -> Drawn:
+    data = _one(rng, _REGRESSIONS)
+    name, network = _dense(rng, 1)
     return f"{data}, {name}", sources.survey(*_REGRESSIONS[data], targets=scaled), network
 
 
-def _autoencoder(dice: Dice) -> Drawn:
-    image, noise = _one(dice, _IMAGES), _one(dice, (True, False))
+def _autoencoder(rng: Rng) -> Drawn:
+    image, noise = _one(rng, _IMAGES), _one(rng, (True, False))
     inputs, _, side = _IMAGES[image]
-    narrow, activation = _one(dice, (8, 16, 32)), _one(dice, _ACTIVATIONS)
-    hidden = _one(dice, ([narrow], [32, narrow, 32]))
+    narrow, activation = _one(rng, (8, 16, 32)), _one(rng, _ACTIVATIONS)
+    hidden = _one(rng, ([narrow], [32, narrow, 32]))
     name = f"{image}, {'noise removed' if noise else 'autoencoder'}, {len(hidden)} layers, {narrow} {activation}"
     data = (lambda: sources.noisy(inputs())) if noise else (lambda: (inputs(), inputs()))
     return name, data, Dense(hidden, side**2, _ACTIVATIONS[activation])
 
 
-def _residual(dice: Dice, *, norms: tuple[str | None, ...]) -> Drawn:
-    data, inputs, answer, _ = _labels(dice)
-    blocks, width, norm = _one(dice, (2, 4, 6)), _one(dice, (16, 24, 32)), _one(dice, norms)
+def _residual(rng: Rng, *, norms: tuple[str | None, ...]) -> Drawn:
+    data, inputs, answer, _ = _labels(rng)
+    blocks, width, norm = _one(rng, (2, 4, 6)), _one(rng, (16, 24, 32)), _one(rng, norms)
     name = f"{data}, {blocks} blocks of {width}, {norm or 'no'} norm"
     return name, lambda: (inputs(), answer()), Residual(blocks, width, 10, norm)
 
 
-def _wrong_labels(dice: Dice) -> Drawn:
-    image, share = _one(dice, _IMAGES), _one(dice, (0.1, 0.3, 0.5))
+def _wrong_labels(rng: Rng) -> Drawn:
+    image, share = _one(rng, _IMAGES), _one(rng, (0.1, 0.3, 0.5))
     inputs, labels, _ = _IMAGES[image]
-    name, network = _dense(dice, 10)
+    name, network = _dense(rng, 10)
     return f"{image}, {share:.0%} wrong, {name}", lambda: (inputs(), sources.wrong(labels(), share)), network
 
 
-def _plateau(dice: Dice) -> Drawn:
-    data = _one(dice, _PLATEAUS)
-    name, network = _dense(dice, 4)
+def _plateau(rng: Rng) -> Drawn:
+    data = _one(rng, _PLATEAUS)
+    name, network = _dense(rng, 4)
     return f"{data}, {name}", _PLATEAUS[data], network
 
 
-def _characters(dice: Dice, *, bodies: tuple[str, ...]) -> Drawn:
-    data, body, width = _one(dice, _TEXTS), _one(dice, bodies), _one(dice, (12, 16, 20))
+def _characters(rng: Rng, *, bodies: tuple[str, ...]) -> Drawn:
+    data, body, width = _one(rng, _TEXTS), _one(rng, bodies), _one(rng, (12, 16, 20))
     return f"{data}, {body} {width}", _TEXTS[data], Characters(body, width)
 
 
-_KINDS: dict[str, Callable[[Dice], Drawn]] = {
+_KINDS: dict[str, Callable[[Rng], Drawn]] = {
     "tabular classes": _tabular,
     "image classes": _image,
-    "regression, scaled": lambda dice: _regression(dice, scaled=True),
-    "regression, not scaled": lambda dice: _regression(dice, scaled=False),
+    "regression, scaled": lambda rng: _regression(rng, scaled=True),
+    "regression, not scaled": lambda rng: _regression(rng, scaled=False),
     "autoencoder": _autoencoder,
-    "residual, normalised": lambda dice: _residual(dice, norms=("layer", "batch")),
-    "residual, not normalised": lambda dice: _residual(dice, norms=(None,)),
+    "residual, normalised": lambda rng: _residual(rng, norms=("layer", "batch")),
+    "residual, not normalised": lambda rng: _residual(rng, norms=(None,)),
     "label noise": _wrong_labels,
     "plateau": _plateau,
-    "recurrent": lambda dice: _characters(dice, bodies=("simple", "gru", "lstm")),
-    "transformer": lambda dice: _characters(dice, bodies=("norm first", "norm last")),
+    "recurrent": lambda rng: _characters(rng, bodies=("simple", "gru", "lstm")),
+    "transformer": lambda rng: _characters(rng, bodies=("norm first", "norm last")),
 }
 _OF_TEXT = ("recurrent", "transformer")
 """Of these each update takes several times as long; so the trainings have fewer."""
@@ -185,12 +185,12 @@ _SLOW = (*_OF_TEXT, "residual, normalised", "residual, not normalised")
 
 def draw(seed: int, taken: Iterable[str] = ()) -> dict[str, Task]:
     """By name; what is drawn twice, or was taken before, counts once, and another is drawn."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     found: dict[str, Task] = {}
     for kind, drawn in _KINDS.items():
         while sum(task.kind == kind for task in found.values()) < OF_EACH_KIND:
-            name, data, network = drawn(dice)
-            steps, batch = _one(dice, (192, 256) if kind in _OF_TEXT else (320, 640, 960)), _one(dice, (16, 32, 64))
+            name, data, network = drawn(rng)
+            steps, batch = _one(rng, (192, 256) if kind in _OF_TEXT else (320, 640, 960)), _one(rng, (16, 32, 64))
             name = f"{kind}: {name}, {steps} updates of {batch}"
             if name not in taken:
                 found[name] = Task(kind, data, network, steps, batch=batch)

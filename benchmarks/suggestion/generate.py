@@ -1,4 +1,4 @@
-"""Train everything, and keep what suggestions are judged by: range tests, and how full trainings really ended.
+"""Record what suggestions are evaluated on: range tests, and the final losses of full training runs.
 
     python benchmarks/suggestion/generate.py [TASK ...] [--quick]
 

@@ -32,7 +32,7 @@ RESULTS = Path(__file__).parent / "results.csv"
 
 
 def stopped(curve: clr_core.LRCurve, mode: str) -> clr_core.LRCurve:
-    """The curve as our range test would have recorded it: it stops once the loss has taken off."""
+    """The curve as our range test would have recorded it: it stops once the loss has diverged."""
     labels: Any = {"optimizer": curve.optimizer, "momentum": curve.momentum}
     test = clr_core.RangeTest(curve.lrs[0], curve.lrs[-1], len(curve), mode=mode, **labels)
     for index, loss in enumerate(curve.losses):
@@ -251,7 +251,7 @@ def print_bases(chosen: Iterable[Pair]) -> None:
 
 
 def print_floor(chosen: Iterable[Pair]) -> None:
-    """What a choice by full trainings loses: the peak that was best with two seeds, judged by the third."""
+    """What a choice by full trainings loses: the peak that was best with two seeds, evaluated with the third."""
     print("\nregret of choosing by full trainings with other seeds, in place of a range test")
     chosen = list(chosen)
     for schedule in SCHEDULES:

@@ -1,6 +1,6 @@
-"""The trainings on which suggestions are judged: 159 chosen for development, and 7 optimizers.
+"""The tasks on which suggestions are evaluated: 159 chosen for development, with 7 optimizers.
 
-All data comes with packages. The tasks that dice drew, the held-out ones among them, are in drawn.py.
+All data comes with packages. The randomly sampled tasks, the held-out ones among them, are in drawn.py.
 """
 
 from __future__ import annotations

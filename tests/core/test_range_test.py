@@ -72,7 +72,7 @@ def test_stops_when_all_that_was_won_is_lost(offset: float) -> None:
     assert 50 < len(test.curve) < 75
 
 
-def test_never_stops_for_a_finite_loss_if_told_so() -> None:
+def test_without_divergence_no_finite_loss_stops_it() -> None:
     """divergence=None lets the test run to its end."""
     assert run([2.0**i for i in range(100)], divergence=None).stop_reason == "completed"
 

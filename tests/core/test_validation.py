@@ -81,7 +81,7 @@ LIMITS: dict[str, list[Any]] = {
 
 
 def bad_values(argument: str, good: Any) -> list[tuple[Any, type[Exception]]]:
-    """Values the argument must refuse, each with the error it deserves, judged by a good one."""
+    """Values the argument must refuse, each with the error it deserves, derived from a good one."""
     if isinstance(good, str):
         wrong_kind = NOT_A_CHOICE + ([] if argument in OPTIONAL else [None])
         wrong_range = LIMITS.get(argument, ["nonsense"])
