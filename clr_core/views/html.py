@@ -43,7 +43,8 @@ def drawing(scene: Scene) -> str:
         f"<title>{escape(mark.label)}</title></path>"
         for mark in scene.marks
     )
-    caption = "; ".join(dict.fromkeys(each.label for each in (*scene.series, *scene.bands, *scene.marks)))
+    labels = [series.label for series in scene.series] + [band.label for band in scene.bands]
+    caption = "; ".join(dict.fromkeys([*labels, *(mark.label for mark in scene.marks)]))
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT + MARGIN}" width="{WIDTH}" height="{HEIGHT + MARGIN}" role="img" '
         f'aria-label="{escape(scene.title)}" font-size="11" fill="currentColor">{bands}{marks}'
