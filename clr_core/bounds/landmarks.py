@@ -103,7 +103,8 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     count = curve.finite_points
     if count < refusals.FEWEST_POINTS:
         raise refusals.too_few_points(curve, count)
-    if curve.decades < refusals.LEAST_DECADES and curve.stop_reason not in ("diverged", "non_finite"):
+    ended_early = count < len(curve) or curve.stop_reason in ("diverged", "non_finite")
+    if curve.decades < refusals.LEAST_DECADES and not ended_early:
         raise refusals.no_range_test(curve)
     # A test that was continued after the loss had diverged is read as if it had been stopped there.
     losses = without_spikes(curve.losses[:count])

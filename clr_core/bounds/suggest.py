@@ -113,7 +113,15 @@ def bounds_of(
     max_lrs = [suggested_max_lr(each, families, kind, plan) for each in each_marks]
     max_lr = _geometric_mean(max_lrs)
     warnings = [
-        *warnings_of(marks, used[0].optimizer, families, max_lrs, used[0].lrs[0], used[0].looks_smoothed, plan),
+        *warnings_of(
+            marks,
+            used[0].optimizer,
+            families,
+            max_lrs,
+            first_lr=min(each.lrs[0] for each in used),
+            looks_smoothed=any(each.looks_smoothed for each in used),
+            plan=plan,
+        ),
         *warnings_of_refused(refusals, len(curves)),
     ]
     return Bounds(

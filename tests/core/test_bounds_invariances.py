@@ -16,7 +16,7 @@ from clr_core import Bounds, LRCurve, RangeTest, Undetermined, suggest_bounds
 from clr_core.bounds.constants import MOST_STEPS
 from clr_core.bounds.suggest import BASE_FRACTIONS
 
-REASONS = {"too_few_points", "flat", "never_falls", "diverged_at_once"}
+REASONS = {"too_few_points", "no_range_test", "not_finite", "flat", "never_falls", "diverged_at_once"}
 OPTIMIZERS = [None, "SGD", "AdamW", "Lion", "Something"]
 
 
@@ -145,14 +145,14 @@ def train(mode: str, start_lr: float, end_lr: float, num_steps: int, *, seed: in
 def test_a_linear_ramp_finds_what_an_exponential_one_finds(
     seed: int, num_steps: int, end_lr: float, noise: float
 ) -> None:
-    """The same training tested on a linear ramp gets max_lr within a factor of 2.5 of the exponential one's.
+    """The same training tested on a linear ramp gets max_lr within a factor of 4 of the exponential one's.
 
     The network has to travel as far, and bears as much, whichever way the LR was raised. The linear ramp ends
     at two or five times what the network bears; one to ten times has few updates below that.
     """
     exponential = suggest_bounds(train("exponential", 1e-4, 1.0, num_steps, seed=seed, noise=noise))
     linear = suggest_bounds(train("linear", 1e-4, end_lr, num_steps, seed=seed, noise=noise))
-    assert 1 / 2.5 < linear.max_lr / exponential.max_lr < 2.5
+    assert 1 / 4 < linear.max_lr / exponential.max_lr < 4
     assert max(linear.max_lr, exponential.max_lr) < 0.1
 
 
@@ -241,7 +241,7 @@ def test_a_fall_read_backwards_is_no_fall(curve: LRCurve, end_lr: float) -> None
     fall = curve.losses[: sum(lr < end_lr for lr in curve.lrs)]
     found = answer(changed(curve, fall[::-1]))
     if isinstance(found, tuple):
-        assert found[0] in {"diverged_at_once", "never_falls", "flat"}
+        assert found[0] in {"diverged_at_once", "never_falls"}
     else:
         assert not found.evidence.learned
 
