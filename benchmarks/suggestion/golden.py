@@ -82,6 +82,7 @@ def random_landmarks() -> list[Landmarks]:
                 rise_sum=rise * 10 ** draw.uniform(0, 3.5),
                 rise_seen=True,
                 last_lr=rise * 10 ** draw.uniform(0, 8.5),
+                ends_abruptly=False,
                 accuracy=None,
             )
         )

@@ -1,1 +1,1 @@
-"""curve -> bounds: smoothing, the landmarks of a curve, the rule and its confidence, the suggestion and its report."""
+"""curve -> bounds: landmarks, features, the fitted network, its confidence, and the result with its report."""

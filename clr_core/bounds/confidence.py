@@ -57,6 +57,12 @@ def warnings_of(
         yield 0.5, "The loss only dipped before it diverged; the model has not learned anything yet: run a longer test."
     if not marks.rise_seen:
         yield 0.5, "The loss never rose again, so max_lr may be too low: raise end_lr and test again."
+    if marks.ends_abruptly:
+        yield (
+            1.0,
+            f"The loss was not finite right after lr {marks.last_lr:.3g}, without rising first: unless another seed "
+            "ends there as well, it was a bad batch or an overflow and not the LR.",
+        )
     if not marks.fall_start_seen:
         yield 0.8, "The loss was dropping from the first update on: lower start_lr and test again."
     if marks.points < 50:

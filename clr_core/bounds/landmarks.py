@@ -61,6 +61,7 @@ class Landmarks:
         rise_sum: Sum of the LRs of all updates until then.
         rise_seen: Whether the loss rose; if not, ``rise_lr`` is the last LR of the test.
         last_lr: LR of the last of these points.
+        ends_abruptly: Whether a loss that is not finite ended the curve before the loss had risen.
         accuracy: What the accuracies show; None where none were recorded.
     """
 
@@ -79,6 +80,7 @@ class Landmarks:
     rise_sum: float
     rise_seen: bool
     last_lr: float
+    ends_abruptly: bool
     accuracy: Accuracy | None
 
     @property
@@ -133,6 +135,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     half = _crossing(lrs, smoothed, start - 0.5 * fall, range(best, -1, -1))
     rise = _crossing(lrs, smoothed, smoothed[best] + 0.1 * fall, range(best, count))
     rise_seen = rise is not None or count < len(curve)
+    ends_abruptly = rise is None and count == curve.finite_points < len(curve)
     rise = lrs[-1] if rise is None else rise
     return Landmarks(
         points=count,
@@ -150,6 +153,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
         rise_sum=curve.steps_per_point * _sum_until(lrs, rise),
         rise_seen=rise_seen,
         last_lr=lrs[-1],
+        ends_abruptly=ends_abruptly,
         accuracy=_accuracy(lrs, curve.metrics, opening),
     )
 

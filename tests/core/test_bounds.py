@@ -224,6 +224,16 @@ def test_adaptive_optimizers_stay_below_the_rise() -> None:
         assert cut == (min(free, 0.5 * marks.rise_lr) if family == "adaptive" else free)
 
 
+def test_a_loss_that_is_not_finite_all_of_a_sudden_is_pointed_out() -> None:
+    """A NaN from one bad batch is not the LR's doing: where the loss had not risen before, the report says so."""
+    whole = curve(100)
+    falling = sum(lr < 0.01 for lr in whole.lrs)
+    nan = LRCurve(whole.lrs[: falling + 1], [*whole.losses[:falling], math.nan], optimizer="SGD", momentum=True)
+    assert any("a bad batch or an overflow" in doubt for doubt in suggest_bounds(nan).doubts)
+    risen = LRCurve(whole.lrs, [*whole.losses[:-1], math.nan], optimizer="SGD", momentum=True)
+    assert not any("a bad batch" in doubt for doubt in suggest_bounds(risen).doubts)
+
+
 def test_a_max_lr_above_the_rise_has_a_warning() -> None:
     """The report does not call an LR too high and then suggest more without a word."""
     marks = suggest_bounds(curve(100, 0.05)).evidence
