@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,21 +84,25 @@ class Trainer:
             change = jax.tree.map(lambda leaf, r: lr * r * leaf, change, ratio)
             return (optax.apply_updates(parameters, change), memory), seen
 
-        def train(arrays: Any, state: Any, lrs: Any, indexes: Any, seed: Any, first: Any) -> Any:
-            numbers = first + jnp.arange(CHUNK)
-            keys = jax.vmap(lambda number: jax.random.fold_in(jax.random.key(seed), number))(numbers)
-            return jax.lax.scan(lambda state, step: update(arrays, state, step), state, (lrs, indexes, keys))
+        def step(arrays: Any, state: Any, lr: Any, index: Any, seed: Any, number: Any) -> Any:
+            key = jax.random.fold_in(jax.random.key(seed), number)
+            return update(arrays, state, (lr, index, key))
 
-        def judge(state: Any, validation: Any) -> Any:
-            def block(part: Any) -> Any:
-                x, y = part
-                return jnp.stack(_loss_and_accuracy(network.apply({"params": state[0]}, x), y, 0.0))
+        def scan(arrays: Any, state: Any, lrs: Any, indexes: Any, seed: Any, numbers: Any) -> Any:
+            def one(state: Any, of_step: Any) -> Any:
+                lr, index, number = of_step
+                return step(arrays, state, lr, index, seed, number)
 
-            return jax.lax.map(block, validation).mean(0)
+            return jax.lax.scan(one, state, (lrs, indexes, numbers))
 
+        def judge(state: Any, x: Any, y: Any) -> Any:
+            return jnp.stack(_loss_and_accuracy(network.apply({"params": state[0]}, x), y, 0.0))
+
+        # Convolutions are twenty times slower inside of a scan on CPU; for small networks the calls would take longer.
         if rows > 1:
-            train, judge = jax.vmap(train, (None, 0, 0, 0, 0, None)), jax.vmap(judge, (0, None))
-        self._train, self._judge = jax.jit(train, donate_argnums=1), jax.jit(judge)
+            scan, judge = jax.vmap(scan, (None, 0, 0, 0, 0, None)), jax.vmap(judge, (0, None, None))
+        self._step, self._scan = jax.jit(step, donate_argnums=1), jax.jit(scan, donate_argnums=1)
+        self._judge = jax.jit(judge)
         size = min(BLOCK, len(data.validation[0]))
         count = len(data.validation[0]) // size
         self._validation = tuple(
@@ -144,7 +148,7 @@ class Trainer:
 
     def before(self, seed: int) -> tuple[float, float]:
         """Validation loss and accuracy before training."""
-        loss, accuracy = self._judged([self._state(seed)] * self._rows)[0]
+        loss, accuracy = self._judged(self._packed([self._state(seed)] * self._rows))[0]
         return float(loss), float(accuracy)
 
     def run(self, runs: Sequence[Run]) -> list[Outcome]:
@@ -165,32 +169,40 @@ class Trainer:
         state, parts = self._packed([self._state(run.seed) for run in runs]), []
         for first in range(0, length, CHUNK):
             part = slice(first, first + CHUNK)
-            arguments = lrs[:, part], indexes[:, part], seeds
-            if self._rows == 1:
-                arguments = tuple(argument[0] for argument in arguments)
-            state, seen = self._train(self._arrays, state, *arguments, first)
-            parts.append(np.array(seen).reshape(2, len(runs), CHUNK))
-            if np.isnan(parts[-1][0, :, -1]).all():
+            state, seen = self._chunk(state, lrs[:, part], indexes[:, part], seeds, first)
+            parts.append(seen)
+            if np.isnan(seen[0, :, -1]).all():
                 parts.append(np.full((2, len(runs), length - first - CHUNK), np.nan))
                 break
         losses, accuracies = np.concatenate(parts, -1)[:, :, :steps]
-        ends = np.array(self._judge(state, self._validation)).reshape(len(runs), 2)
+        ends = self._judged(state)
         return [Outcome(*of, *map(float, end)) for *of, end in zip(losses, accuracies, ends, strict=True)]
 
-    def trained(self, run: Run) -> tuple[Any, Outcome]:
-        """The parameters after one run, where one trains at a time."""
-        state = self._state(run.seed)
-        indexes, losses = self._indexes(run.seed, len(run.lrs)), []
+    def trained(self, run: Run) -> tuple[Any, float]:
+        """The parameters after one run, where one trains at a time, and the validation loss."""
+        state, seeds = self._state(run.seed), np.array([run.seed])
+        lrs, indexes = np.array([run.lrs], np.float32), self._indexes(run.seed, len(run.lrs))[None]
         for first in range(0, len(run.lrs), CHUNK):
             part = slice(first, first + CHUNK)
-            lrs = np.asarray(run.lrs[part], np.float32)
-            state, seen = self._train(self._arrays, state, lrs, indexes[part], run.seed, first)
-            losses.append(np.array(seen))
-        loss, accuracy = map(float, self._judge(state, self._validation))
-        return state[0], Outcome(*np.concatenate(losses, 1), loss, accuracy)
+            state, _ = self._chunk(state, lrs[:, part], indexes[:, part], seeds, first)
+        return state[0], float(self._judged(state)[0, 0])
 
-    def _judged(self, states: Sequence[Any]) -> Any:
-        return np.array(self._judge(self._packed(states), self._validation)).reshape(-1, 2)
+    def _chunk(self, state: Any, lrs: Any, indexes: Any, seeds: Any, first: int) -> tuple[Any, Any]:
+        """Some updates; the new state, and loss and accuracy of each, (2, rows, updates)."""
+        numbers = np.arange(first, first + lrs.shape[1])
+        if self._rows > 1:
+            state, seen = self._scan(self._arrays, state, lrs, indexes, seeds, numbers)
+            return state, np.array(seen)
+        found = []
+        for lr, index, number in zip(lrs[0], indexes[0], numbers, strict=True):
+            state, seen = self._step(self._arrays, state, lr, index, seeds[0], number)
+            found.append(seen)
+        return state, np.array(found, np.float32).T[:, None]
+
+    def _judged(self, state: Any) -> Any:
+        """Validation loss and accuracy, (rows, 2)."""
+        blocks = [self._judge(state, x, y) for x, y in zip(*self._validation, strict=True)]
+        return np.mean(blocks, axis=0).reshape(-1, 2)
 
     def _packed(self, states: Sequence[Any]) -> Any:
         return states[0] if self._rows == 1 else jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
@@ -228,8 +240,8 @@ def pretrained(base: Pretraining, work: Path) -> Any:
     trainer = Trainer(base.data(), base.network, ADAMW_LANGUAGE, base.batch)
     if not file.exists():
         lrs = clr_core.one_cycle(base.lr / 10, base.lr, total_steps=base.steps).values(base.steps)
-        parameters, outcome = trainer.trained(Run(0, lrs))
-        print(f"  pretrained {base.name}: {trainer.before(0)[0]:.3f} to {outcome.loss:.3f}", flush=True)
+        parameters, loss = trainer.trained(Run(0, lrs))
+        print(f"  pretrained {base.name}: {trainer.before(0)[0]:.3f} to {loss:.3f}", flush=True)
         write(file, serialization.to_bytes(parameters))
     return serialization.from_bytes(trainer.parameters(0), file.read_bytes())
 
@@ -240,8 +252,3 @@ def write(file: Path, content: bytes) -> None:
     part = file.with_name(file.name + ".part")
     part.write_bytes(content)
     part.replace(file)
-
-
-def all_of(outcomes: Iterable[Outcome], name: str) -> Any:
-    """One field of all outcomes."""
-    return np.array([getattr(outcome, name) for outcome in outcomes])
