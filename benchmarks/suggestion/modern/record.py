@@ -78,7 +78,10 @@ class Recorder:
     def __init__(self, task: Task, work: Path, until: float) -> None:
         self._task, self._until = task, until
         self._file = work / "partial" / f"{task.slug}.json"
-        self._known: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        # Of a pair that has been changed since, nothing is taken over.
+        same = f"{task.network} {task.optimizer} {task.budgets} {task.batch} {task.warmup} {task.seeds} {task.tests}"
+        known = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._known: dict[str, Any] = known if known.get("pair") == same else {"pair": same}
         self._trainer = Trainer.of(task, work)
         self._before = np.array([self._trainer.before(seed) for seed in range(task.seeds)])
 
