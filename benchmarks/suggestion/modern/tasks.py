@@ -259,10 +259,12 @@ def _bases() -> dict[str, Pretraining]:
     small, old = partial(_classes, data.mnist, 0, 5), partial(_classes, data.digits, 0, 5)
     squares = lambda: data.examples(*data.noisy(data.photographs(16)[0]))  # noqa: E731
     found = [
-        Pretraining("gpt of library", _characters("library"), _gpt(CHARS, 96, 3), 1500),
-        Pretraining("gpt of docstrings", _words("docstrings"), _gpt(WORDS, 96, 3), 1500),
-        Pretraining("encoder of docstrings", _masked("docstrings"), Transformer(WORDS + 1, 96, 3, 3, WORDS + 1), 2000),
-        Pretraining("lstm of commands", _characters("commands", 32), LSTM(CHARS, CHARS, 160), 2000, lr=5e-3),
+        Pretraining("gpt of library", _characters("library"), _gpt(CHARS, 96, 3), 1200, 8),
+        Pretraining("gpt of docstrings", _words("docstrings"), _gpt(WORDS, 96, 3), 1000, 8),
+        Pretraining(
+            "encoder of docstrings", _masked("docstrings"), Transformer(WORDS + 1, 96, 3, 3, WORDS + 1), 1500, 8
+        ),
+        Pretraining("lstm of commands", _characters("commands", 32), LSTM(CHARS, CHARS, 160), 1500, 8, lr=5e-3),
         Pretraining("vit of mnist 0 to 4", _images(small), Transformer(5, 96, 3, 3, pooled=True), 1000, 32),
         Pretraining("resnet of mnist 0 to 4", _images(lambda: _half(small())), ResNet(5, (16, 32, 64), 1), 500, 32),
         Pretraining("mixer of digits 0 to 4", _images(old, augment=data.shifted_little), Mixer(5, 96, 3, 2), 1000, 32),
