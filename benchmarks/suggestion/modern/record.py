@@ -31,7 +31,8 @@ from typing import Any
 import numpy as np
 import tasks
 from optimizers import ADAM
-from tasks import HELD_OUT, LONG, TASKS, Task
+from task import LONG, Task
+from tasks import HELD_OUT, TASKS
 from training import Run, Trainer, write
 
 import clr_core

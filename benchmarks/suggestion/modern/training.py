@@ -14,7 +14,7 @@ from data import Data
 from flax import linen as nn
 from flax import serialization
 from optimizers import ADAMW_LANGUAGE, Optimizer
-from tasks import Pretraining, Task
+from task import Pretraining, Task
 
 import clr_core
 
