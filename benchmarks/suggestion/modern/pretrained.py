@@ -191,7 +191,7 @@ def pretrained() -> list[Task]:
                 then.data(count) if group != "tables" else partial(_limited, then.data, count),
                 network,
                 optimizer,
-                (steps,),
+                (steps // 2 * 2,),  # one cycle needs an even number
                 batch,
                 rows=8 if isinstance(network, MLP) else 1,
                 seeds=2 if isinstance(network, MLP) else 1,
