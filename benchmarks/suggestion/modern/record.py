@@ -47,9 +47,9 @@ DEFAULT_RANGE = (1e-7, 10.0)
 SCANS = {"SGD": range(-12, 5, 2), "Adam": range(-16, 1, 2), "AdamW": range(-16, 1, 2)}
 """Powers of 2, in steps of 2, of the LRs of the first scan; all peaks are powers of 2."""
 
-LOST = 0.5
-"""At the peaks on the edges that share of the gain is lost, or they are ``ABOVE`` or ``BELOW`` the best."""
-ABOVE, BELOW = 4, 5
+LOST_ABOVE, LOST_BELOW = 0.9, 0.5
+"""At the peaks on the edges that share of the gain is lost, or they are ``ABOVE`` or ``BELOW`` steps from the best."""
+ABOVE, BELOW = 5, 5
 MOST = 13
 """Peaks of one schedule."""
 
@@ -130,8 +130,8 @@ class Recorder:
             runs |= self._ends(shape, steps, wanted)
             low, high, best, lost = min(runs), max(runs), self._best(runs), self._lost(runs)
             margin = 2 if wide else 1
-            up = high < best + margin or (wide and lost[high] < LOST and high < best + ABOVE)
-            down = low > best - margin or (wide and lost[low] < LOST and low > best - BELOW)
+            up = high < best + margin or (wide and lost[high] < LOST_ABOVE and high < best + ABOVE)
+            down = low > best - margin or (wide and lost[low] < LOST_BELOW and low > best - BELOW)
             if len(runs) >= MOST + (4 if high - best < margin or best - low < margin else 0):
                 break
             count = max(together // (up + down), 1) if up or down else 0
