@@ -124,8 +124,9 @@ class Recorder:
     def _explore(self, shape: str, steps: int, centre: int, *, wide: bool) -> dict[int, Any]:
         """Ends of runs by the power of 2 of their peak."""
         together = max(self._task.rows // self._task.seeds, 1)
-        reach = max(together // 2, 2 if wide else 1)
-        wanted, runs = list(range(centre - reach, centre + reach + (together % 2 or together == 1))), dict[int, Any]()
+        below = together // 2 - 1 if together > 3 else 2 if wide else 1
+        count = together if together > 3 else 2 * below + 1
+        wanted, runs = list(range(centre - below, centre - below + count)), dict[int, Any]()
         while wanted:
             runs |= self._ends(shape, steps, wanted)
             low, high, best, lost = min(runs), max(runs), self._best(runs), self._lost(runs)
