@@ -27,7 +27,7 @@ RULED = ("constant", "cyclic", "one_cycle")
 def suggestion(curve: clr_core.LRCurve, schedule: str, pair: Pair, budget: int) -> clr_core.Bounds | None:
     told: Any = {"total_steps": pair.total_steps(budget), "steps_per_epoch": pair.steps_per_epoch}
     try:
-        return clr_core.suggest_bounds(curve, schedule=schedule, **told)
+        return clr_core.suggest_bounds(curve, kind=schedule, **told)
     except clr_core.Undetermined:
         return None
 
