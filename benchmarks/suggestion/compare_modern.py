@@ -1,6 +1,6 @@
 """What the rule and its peers suggest for larger, pretrained and long trainings, beside how those really ended.
 
-    python benchmarks/suggestion/compare_modern.py [--detail]
+    python benchmarks/suggestion/compare_modern.py [--detail] [--quick]
 
 Reads the development pairs in modern/recordings, never the held-out ones. For each pair and budget: the best peak LR of
 every schedule; the peaks that the rule suggests from each range test and their confidence; mean regret of the rule and
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -82,9 +83,10 @@ def summary(name: str, found: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--detail", action="store_true", help="every range test of every pair")
+    parser.add_argument("--quick", action="store_true", help="the first pair alone")
     arguments = parser.parse_args()
     everything: list[dict[str, Any]] = []
-    for pair in pairs(DEVELOPMENT):
+    for pair in islice(pairs(DEVELOPMENT), 1 if arguments.quick else None):
         found = rows(pair)
         everything += found
         print(f"\n{pair.name}: {pair.labels.weights:,} weights, loss before {pair.before:.3g}")
