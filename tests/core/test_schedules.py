@@ -216,7 +216,7 @@ def test_warmup_stable_decay_is_a_trapezoid() -> None:
 
 
 def test_warmup_stable_decay_without_warmup_or_plateau() -> None:
-    """No warmup begins at the peak; warmup and decay that fill the training leave one step at the peak."""
+    """No warmup begins at the peak; warmup and decay that fill the run leave one step at the peak."""
     assert clr_core.warmup_stable_decay(1.0, 4, 0, 2).values(5) == [1.0, 1.0, 1.0, 0.5, 0.0]
     assert clr_core.warmup_stable_decay(1.0, 4, 2, 2, final_lr=0.5).values(5) == [0.0, 0.5, 1.0, 0.75, 0.5]
 

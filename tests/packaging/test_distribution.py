@@ -42,7 +42,7 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_sdist_holds_what_is_needed_to_test_it(sdist: Path) -> None:
-    """Sources, tests and the texts are in it; no caches, no results of a build and no recordings of trainings."""
+    """Sources, tests and the texts are in it; no caches, no results of a build and no recordings of training runs."""
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"LICENSE", "README.md", "CHANGELOG.md", "tox.ini", "pyproject.toml"} <= names
