@@ -144,7 +144,7 @@ def test_an_optimizer_without_such_a_momentum_is_refused() -> None:
         clr_keras.cycle_momentum(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()), MOMENTUM)
     with pytest.raises(ValueError, match="optimizer must have a momentum > 0 to begin with"):
         clr_keras.cycle_momentum(keras.optimizers.SGD(), MOMENTUM)
-    with pytest.raises(ValueError, match=r"schedule must have values in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"schedule must stay in \[0, 1\)"):
         clr_keras.cycle_momentum(keras.optimizers.Adam(), LR)
     with pytest.raises(TypeError, match=r"schedule must be a clr_core schedule, got schedule=0.9"):
         clr_keras.cycle_momentum(keras.optimizers.Adam(), 0.9)

@@ -215,7 +215,7 @@ def test_an_unregistered_scale_fn_fails_when_saved(tmp_path: Any) -> None:
     lr = clr_keras.ScheduleLR(clr_core.cyclic(0.1, 1.0, 3, scale_fn=lambda cycle: 1 / cycle))
     model = one_hot_model(4, keras.optimizers.SGD(lr))
     fit_one_hot(model, 4)
-    with pytest.raises(ValueError, match=r"put @clr_core.register_scale_fn"):
+    with pytest.raises(ValueError, match=r"@clr_core.register_scale_fn"):
         model.save(tmp_path / "model.keras")
 
 
