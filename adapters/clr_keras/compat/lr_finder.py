@@ -138,10 +138,11 @@ class LRFinder(Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         self._test.stop("interrupted")
-        self.restore()
+        if self.model.history is None:
+            self.restore()
 
     def _finish(self, logs: Any = None) -> None:
-        """Restore once more, after callbacks that set the weights at the end of training, as EarlyStopping does."""
+        """Restore after callbacks that set the weights at the end of training, as EarlyStopping does."""
         keeper = self.model.history
         del keeper.on_train_batch_begin, keeper.on_train_end
         self.restore()
