@@ -16,9 +16,8 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "lightning":
         raise
-    raise ModuleNotFoundError(
-        "clr_torch.lightning needs lightning, which is not installed: pip install lightning", name="lightning"
-    ) from error
+    message = "clr_torch.lightning needs lightning, which is not installed: pip install lightning"
+    raise ModuleNotFoundError(message, name="lightning") from error
 
 
 @overload
@@ -39,8 +38,7 @@ def range_test(module: Any, data: Any = None, *, seeds: Any = None, **arguments:
     Args:
         module: One with automatic optimization.
         data: What ``Trainer.fit`` takes: loaders or a LightningDataModule; None for ``module.train_dataloader()``.
-        seeds: As in ``clr_torch.range_test``.
-        arguments: Others of ``clr_torch.range_test``, such as ``num_steps`` and ``end_lr``.
+        seeds, arguments: As in ``clr_torch.range_test``.
     """
     datamodule = data if isinstance(data, LightningDataModule) else None
     with unchanged(module, *([] if datamodule is None else [datamodule])):
@@ -56,13 +54,11 @@ def range_test(module: Any, data: Any = None, *, seeds: Any = None, **arguments:
 class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
     """A callback that tests the range at the start of a fit, and sets ``module.schedule`` to what that suggests.
 
-    ``configure_optimizers`` is called a second time then, and makes a ``ScheduleLR`` of ``self.schedule``. Device,
-    strategy, precision, accumulation and clipping are the Trainer's. A fit that is resumed from a checkpoint has the
-    schedule from there. ``bounds`` is what was suggested, or None where there was no test.
+    Then ``configure_optimizers`` is called again, and makes a ``ScheduleLR`` of ``self.schedule``. Device, precision,
+    accumulation and clipping are the Trainer's. A resumed fit takes the schedule from its checkpoint, without a test.
 
     Args:
-        plan: The budget, from ``clr_core.plan_cycles``; the Trainer has ``max_steps=plan.total_steps``.
-        kind: As in ``clr_core.suggest_bounds``.
+        plan, kind: As in ``clr_core.suggest_bounds``; the Trainer has ``max_steps=plan.total_steps``.
         arguments: Those of ``clr_torch.range_test``, such as ``seeds`` and ``num_steps``.
     """
 
