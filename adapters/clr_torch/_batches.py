@@ -160,11 +160,12 @@ class LoaderStep:
             numpy.random.seed(seed % 2**32)
         loader: Any = self._train_loader
         batch_sampler: Any = getattr(loader, "batch_sampler", None)
+        # Loaders too: Accelerate's gives its sampler the epoch it counts itself.
         owners: list[Any] = [loader, getattr(loader, "sampler", None), batch_sampler]
         for owner in (*owners, getattr(batch_sampler, "sampler", None)):
             if isinstance(getattr(owner, "generator", None), torch.Generator):
                 owner.generator.manual_seed(seed)
-            if owner is not loader and hasattr(owner, "set_epoch"):
+            if hasattr(owner, "set_epoch"):
                 owner.set_epoch(seed)
 
 

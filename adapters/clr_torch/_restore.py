@@ -68,7 +68,7 @@ class Snapshot:
         self._walk(state, is_data=False)
         self._walk(data, is_data=True)
         # Last: what is put back before may use them.
-        self._holders += _modes_and_random_states()
+        self._holders += modes_and_random_states()
 
     def _walk(self, roots: Iterable[Any], is_data: bool) -> None:
         waiting = [(root, is_data) for root in roots]
@@ -111,7 +111,8 @@ class Snapshot:
         return failures
 
 
-def _modes_and_random_states() -> list[PutBack]:
+def modes_and_random_states() -> list[PutBack]:
+    """How to put back grad mode, autocast and the random numbers of torch, Python and NumPy."""
     found: list[PutBack] = []
 
     def keep(state: Any, put_back: Callable[..., Any], *before: Any) -> None:

@@ -1,0 +1,99 @@
+"""The range test of a ``LightningModule``: a function for before the fit, and a callback for its start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import clr_core
+from clr_torch._unchanged import unchanged
+
+try:
+    from lightning.pytorch import Callback, LightningDataModule  # pyright: ignore[reportMissingImports]
+    from lightning.pytorch.loggers.logger import DummyLogger  # pyright: ignore[reportMissingImports]
+
+    from clr_torch._lightning_step import curves_of, optimizer_of
+except ModuleNotFoundError as error:
+    if error.name != "lightning":
+        raise
+    message = "clr_torch.lightning needs lightning, which is not installed: pip install lightning"
+    raise ModuleNotFoundError(message, name="lightning") from error
+
+
+@overload
+def range_test(module: Any, data: Any = None, *, seeds: None = None, **arguments: Any) -> clr_core.LRCurve: ...
+
+
+@overload
+def range_test(module: Any, data: Any = None, *, seeds: Sequence[int], **arguments: Any) -> list[clr_core.LRCurve]: ...
+
+
+def range_test(module: Any, data: Any = None, *, seeds: Any = None, **arguments: Any) -> Any:
+    """The loss curve of a short training run of a ``LightningModule``, before its fit; everything is left as it was.
+
+    Same as ``clr_torch.range_test``, but with the module's ``training_step`` and ``configure_optimizers``; ``self.log``
+    does nothing. There is no Trainer: it runs on the module's device, and precision, accumulation and clipping are
+    ``autocast``, ``accumulation_steps`` and ``clip_grad_norm``. ``SuggestSchedule`` has the Trainer's.
+
+    Args:
+        module: One with automatic optimization.
+        data: What ``Trainer.fit`` takes: loaders or a LightningDataModule; None for ``module.train_dataloader()``.
+        seeds, arguments: As in ``clr_torch.range_test``.
+    """
+    datamodule = data if isinstance(data, LightningDataModule) else None
+    with unchanged(module, *([] if datamodule is None else [datamodule])):
+        optimizer = optimizer_of(module.configure_optimizers())
+        if datamodule is not None:
+            datamodule.prepare_data()
+            datamodule.setup("fit")
+        owner = module if data is None else datamodule
+        loader = data if owner is None else owner.train_dataloader()
+        return curves_of(module, optimizer, loader, datamodule, module.training_step, seeds=seeds, **arguments)
+
+
+class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
+    """A callback that tests the range at the start of a fit, and sets ``module.schedule`` to what that suggests.
+
+    Then ``configure_optimizers`` is called again, and makes a ``ScheduleLR`` of ``self.schedule``. Device, precision,
+    accumulation and clipping are the Trainer's. A resumed fit takes the schedule from its checkpoint, without a test.
+
+    Args:
+        plan, kind: As in ``clr_core.suggest_bounds``; the Trainer has ``max_steps=plan.total_steps``.
+        arguments: Those of ``clr_torch.range_test``, such as ``seeds`` and ``num_steps``.
+    """
+
+    def __init__(self, plan: clr_core.CyclePlan, *, kind: str = "cyclic", **arguments: Any) -> None:
+        self._plan, self._kind, self._arguments = plan, kind, arguments
+        self.bounds: clr_core.Bounds | None = None
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.global_step > 0:
+            return
+        if trainer.gradient_clip_algorithm == "value":
+            raise ValueError("SuggestSchedule must clip by norm, got gradient_clip_algorithm='value': leave it out")
+        precision, loggers = trainer.precision_plugin, trainer.loggers
+        trainer.loggers = [DummyLogger() for _ in loggers]
+        try:
+            curves = curves_of(
+                pl_module,
+                optimizer_of(list(trainer.strategy.optimizers)),
+                trainer.train_dataloader,
+                trainer.datamodule,
+                lambda batch, *index: trainer.strategy.training_step(precision.convert_input(batch), *index),
+                accumulation_steps=trainer.accumulate_grad_batches,
+                clip_grad_norm=trainer.gradient_clip_val or None,
+                scaler=getattr(precision, "scaler", None),
+                **self._arguments,
+            )
+        finally:
+            trainer.loggers = loggers
+        self.bounds = clr_core.suggest_bounds(curves, self._plan, kind=self._kind)
+        pl_module.schedule = self.bounds.schedule()
+        trainer.strategy.setup_optimizers(trainer)
+
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        checkpoint["clr_schedule"] = pl_module.schedule.to_dict()
+
+    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        if "clr_schedule" in checkpoint:
+            pl_module.schedule = clr_core.from_dict(checkpoint["clr_schedule"])

@@ -1,0 +1,229 @@
+"""Lightning: the range test of a LightningModule, before a fit and at its start, and ScheduleLR in a Trainer."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import frameworks
+import pytest
+
+import clr_core
+
+torch = frameworks.load("torch")
+lightning = frameworks.load("lightning")
+torchmetrics = frameworks.load("torchmetrics")
+clr_torch = frameworks.load("clr_torch")
+
+frameworks.load("clr_torch.lightning")
+
+from torch import nn  # noqa: E402
+from torch.utils.data import DataLoader, TensorDataset, random_split  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*logging interval"),
+    pytest.mark.filterwarnings("ignore:.*no `val_dataloader`"),
+    pytest.mark.filterwarnings("ignore:.*exists and is not empty"),
+]
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+INPUTS = torch.randn(96, 8, generator=torch.Generator().manual_seed(1))
+TARGETS = INPUTS[:, :3].argmax(1)
+DATASET = TensorDataset(INPUTS, TARGETS)
+SCHEDULE = clr_core.triangular2(0.001, 0.1, step_size=3)
+PLAN = clr_core.plan_cycles(epochs=4, steps_per_epoch=6)
+
+
+def loader(**arguments: Any) -> Any:
+    return DataLoader(DATASET, batch_size=16, shuffle=True, **arguments)
+
+
+class Module(lightning.LightningModule):  # type: ignore[misc, name-defined]
+    """Logs, counts, has dropout, a metric and a scheduler; notes what it used at every update."""
+
+    def __init__(self, schedule: Any = SCHEDULE) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Dropout(0.3), nn.Linear(16, 3))
+        self.accuracy = torchmetrics.Accuracy("multiclass", num_classes=3)
+        self.schedule = schedule
+        self.losses: list[float] = []
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        scores = self.layers(batch[0])
+        loss = nn.functional.cross_entropy(scores, batch[1])
+        self.accuracy(scores, batch[1])
+        self.log("accuracy", self.accuracy, on_epoch=True)
+        self.log_dict({"loss": loss, "index": float(batch_idx)})
+        self.losses.append(loss.item())
+        return {"loss": loss}
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
+        return [optimizer], [{"scheduler": clr_torch.ScheduleLR(optimizer, self.schedule), "interval": "step"}]
+
+
+class Data(lightning.LightningDataModule):  # type: ignore[misc, name-defined]
+    """Splits at random in ``setup``, and scales batches in a hook."""
+
+    def setup(self, stage: str) -> None:
+        self.train, self.rest = random_split(DATASET, [80, 16])
+
+    def train_dataloader(self) -> Any:
+        return DataLoader(self.train, batch_size=16, shuffle=True)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return [batch[0] * 2, batch[1]]
+
+
+def trainer(folder: Path, **arguments: Any) -> Any:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    return lightning.Trainer(
+        accelerator="cpu",
+        default_root_dir=folder,
+        **{"max_epochs": 2, **quiet, "enable_checkpointing": False} | arguments,
+    )
+
+
+def is_equal(module: Any, other: Any) -> bool:
+    """Whether two modules have the same weights and the same losses on the way there, to the bit."""
+    pairs = zip(module.state_dict().values(), other.state_dict().values(), strict=True)
+    return module.losses == other.losses and all(torch.equal(*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("data", [loader, Data, lambda: loader(num_workers=1, persistent_workers=True)])
+def test_training_after_a_range_test_is_as_without(data: Any, tmp_path: Path) -> None:
+    """Random splits, persistent workers, metrics and lists of the module's own make no difference."""
+    fitted = []
+    for has_test in (False, True):
+        torch.manual_seed(0)
+        module, source = Module(), data()
+        if has_test:
+            curve = clr_torch.lightning.range_test(module, source, num_steps=12)
+            assert (len(curve), curve.optimizer, curve.momentum) == (12, "SGD", True)
+            assert "log" not in vars(module)
+        trainer(tmp_path).fit(module, source)
+        if has_test:
+            again = clr_torch.lightning.range_test(module, source, num_steps=12)
+            assert again.losses[0] < curve.losses[0]  # from the weights of now
+        fitted.append(module)
+    assert len(fitted[0].losses) in (10, 12)
+    assert is_equal(*fitted)
+
+
+def test_the_curve_is_that_of_the_same_steps_by_hand() -> None:
+    """The hooks of the datamodule are applied, and arguments are passed on; batches are those of the loader."""
+    torch.manual_seed(0)
+    module, seen = Module(), []
+
+    class Fixed(Data):
+        def setup(self, stage: str) -> None:
+            pass
+
+        def train_dataloader(self) -> Any:
+            return DataLoader(DATASET, batch_size=16)
+
+    def loss_fn(model: Any, batch: Any) -> Any:
+        seen.append(batch)
+        return nn.functional.cross_entropy(model.layers(batch[0] * 2), batch[1])
+
+    curve = clr_torch.lightning.range_test(module, Fixed(), num_steps=12, accumulation_steps=2, clip_grad_norm=0.1)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
+    expected = clr_torch.range_test(
+        module, optimizer, None, DataLoader(DATASET, batch_size=16), loss_fn=loss_fn, num_steps=12,
+        accumulation_steps=2, clip_grad_norm=0.1,
+    )  # fmt: skip
+    assert curve.losses == expected.losses
+    assert len(seen) == 24
+
+
+def test_seeds_and_collections_of_loaders() -> None:
+    """Several loaders are combined as a Trainer does; a curve for each seed."""
+
+    class Pairs(Module):
+        def training_step(self, batch: Any) -> Any:
+            return super().training_step(batch["a"], 0)["loss"] + super().training_step(batch["b"], 0)["loss"]
+
+        def train_dataloader(self) -> Any:
+            return {"a": loader(), "b": loader()}
+
+    curves = clr_torch.lightning.range_test(Pairs(), num_steps=12, seeds=[0, 1, 0])
+    assert curves[0].losses == curves[2].losses != curves[1].losses
+    assert curves[0].losses[0] > 1.6  # the sum of two
+
+
+@pytest.mark.parametrize(
+    ("configured", "message"),
+    [
+        (lambda module: [torch.optim.SGD(module.parameters(), 1.0)] * 2, "configure_optimizers must return one"),
+        (lambda module: None, "configure_optimizers must return one optimizer, got None"),
+    ],
+)
+def test_what_has_not_one_optimizer_is_refused(configured: Any, message: str) -> None:
+    """So is manual optimization."""
+    module = Module()
+    module.configure_optimizers = lambda: configured(module)
+    with pytest.raises(ValueError, match=message):
+        clr_torch.lightning.range_test(module, loader())
+    module = Module()
+    module.automatic_optimization = False
+    with pytest.raises(ValueError, match="automatic_optimization=True, got False"):
+        clr_torch.lightning.range_test(module, loader())
+
+
+def test_the_schedule_suggested_at_the_start_of_a_fit(tmp_path: Path) -> None:
+    """The fit is the one that starts with that schedule, to the bit; nothing of the test is logged or counted."""
+    arguments = {"num_workers": 1, "persistent_workers": True}
+    options = {"accumulate_grad_batches": 2, "gradient_clip_val": 0.5, "max_epochs": 3}
+    torch.manual_seed(0)
+    suggest = clr_torch.lightning.SuggestSchedule(PLAN, num_steps=60)
+    module = Module(clr_core.constant(0.1))
+    logger = lightning.pytorch.loggers.CSVLogger(tmp_path / "log")
+    monitor = lightning.pytorch.callbacks.LearningRateMonitor("step")
+    run = trainer(tmp_path, callbacks=[suggest, monitor], logger=logger, log_every_n_steps=1, **options)
+    run.fit(module, loader(**arguments))
+    assert module.schedule == suggest.bounds.schedule()
+    with open(Path(logger.log_dir) / "metrics.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    lrs = [float(row["lr-SGD"]) for row in rows if row["lr-SGD"]]
+    assert lrs[::2] == lrs[1::2] == module.schedule.values(9)  # two batches make an update
+    assert [int(row["step"]) for row in rows if row["loss"]] == list(range(9))
+
+    torch.manual_seed(0)
+    plain = Module(module.schedule)
+    trainer(tmp_path, **options).fit(plain, loader(**arguments))
+    assert is_equal(plain, module)
+
+
+def test_a_fit_resumed_in_mid_cycle(tmp_path: Path) -> None:
+    """From the checkpoint it goes on to the same weights and LRs, with the schedule that was suggested."""
+
+    def fit(epochs: int, checkpoint: Any = None) -> tuple[Any, Any]:
+        torch.manual_seed(0)
+        suggest = clr_torch.lightning.SuggestSchedule(PLAN, num_steps=60)
+        module = Module(clr_core.constant(0.1))
+        module.layers[2].p = 0.0  # Lightning's checkpoints have no random states
+        run = trainer(tmp_path, callbacks=[suggest], max_epochs=epochs, accumulate_grad_batches=2)
+        run.fit(module, DataLoader(DATASET, batch_size=16), ckpt_path=checkpoint, weights_only=True)
+        return module, run
+
+    module, run = fit(3)
+    _, first = fit(1)
+    first.save_checkpoint(tmp_path / "first.ckpt")
+    resumed, second = fit(3, tmp_path / "first.ckpt")
+    assert resumed.schedule == module.schedule
+    assert resumed.losses == module.losses[6:]
+    assert all(map(torch.equal, resumed.state_dict().values(), module.state_dict().values()))
+    assert second.lr_scheduler_configs[0].scheduler.state_dict() == run.lr_scheduler_configs[0].scheduler.state_dict()
+    assert second.callbacks[0].bounds is None
+
+
+def test_the_package_imports_no_trainer() -> None:
+    """Who imports clr_torch alone does not wait for Lightning or Transformers."""
+    code = "import sys, clr_torch; print({'accelerate', 'lightning', 'transformers'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
