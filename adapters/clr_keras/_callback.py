@@ -65,7 +65,8 @@ class BatchMeans:
         for mean in _means(model):
             if mean.name not in values:
                 continue
-            total, count = (float(keras.ops.convert_to_numpy(v.value)) for v in (mean.total, mean.count))
+            both: Any = [keras.ops.convert_to_numpy(variable.value) for variable in (mean.total, mean.count)]
+            total, count = map(float, both)
             total_before, count_before = self._before.get(id(mean), (0.0, 0.0))
             self._before[id(mean)] = (total, count)
             if count > count_before:

@@ -45,7 +45,7 @@ def update_sizes(
         return 1.0 + sum(jax.tree.leaves(products))
 
     def updates(lr: float) -> Any:
-        state = init(params)
+        found, state = None, init(params)
         for _ in range(number + 1):
             found, state = update(jnp.float32(lr), grads, state, params, jnp.float32(1.0), objective)
         return found.fast if isinstance(found, optax.LookaheadParams) else found

@@ -162,7 +162,8 @@ class LoaderStep:
         batch_sampler: Any = getattr(loader, "batch_sampler", None)
         # Loaders too: Accelerate's gives its sampler the epoch it counts itself.
         owners: list[Any] = [loader, getattr(loader, "sampler", None), batch_sampler]
-        for owner in (*owners, getattr(batch_sampler, "sampler", None)):
+        owners.append(getattr(batch_sampler, "sampler", None))
+        for owner in owners:
             if isinstance(getattr(owner, "generator", None), torch.Generator):
                 owner.generator.manual_seed(seed)
             if hasattr(owner, "set_epoch"):

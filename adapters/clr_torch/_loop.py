@@ -36,6 +36,8 @@ class Loop:
         progress: Whether to show a progress bar.
     """
 
+    _gate: Gate
+
     def __init__(
         self,
         test: RangeTest,
