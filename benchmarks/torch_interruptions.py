@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     count = arguments.tests or (200 if arguments.quick else 2000)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores in its background jobs
     torch.set_num_threads(1)
     setting, alarms, chance = Setting(), Alarms(), random.Random(arguments.seed)
     setting.test()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 import fewer
 import pytest
 from hypothesis import is_hypothesis_test, settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts its background jobs so; the tests of Ctrl-C, and the processes they start, must hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -52,6 +52,8 @@ def test_an_interrupted_command_says_so_in_one_line(delay: float) -> None:
         assert process.stdout.readline() == "step,lr\n"
         time.sleep(delay)
         os.kill(process.pid, signal.SIGINT)
-        process.stdout.read()
-        assert process.wait(60) == 130
-        assert process.stderr.read() == "clr: interrupted\n"
+        try:
+            _, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert (process.returncode, error) == (130, "clr: interrupted\n")
