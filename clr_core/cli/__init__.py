@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from clr_core import __version__
 from clr_core.cli import demo, schedule, suggest
@@ -47,8 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (``| head``) has seen enough; what is still in the buffer must not raise at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        pass  # the reader (``| head``) has seen enough
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130
@@ -58,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, ModuleNotFoundError) as error:
         _complain(str(error))
         return 2
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _settle(stream)
     return 0
 
 
@@ -65,6 +67,14 @@ def _complain(message: str) -> None:
     """One line on stderr, unless nobody reads it any more."""
     with contextlib.suppress(OSError, KeyboardInterrupt):
         print(f"clr: {message}", file=sys.stderr, flush=True)
+
+
+def _settle(stream: TextIO) -> None:
+    """Write what is in the buffer, or give up: what is still there must not raise at exit."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _replace_closed_streams() -> None:
