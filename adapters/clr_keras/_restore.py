@@ -68,7 +68,7 @@ def _global_generators() -> list[Any]:
     """What TensorFlow draws the seeds of its operations from."""
     if keras.backend.backend() != "tensorflow":
         return []
-    from tensorflow.python.eager import context
+    from tensorflow.python.eager import context  # pyright: ignore[reportMissingImports]
 
     return [getattr(context.context(), "_rng", None)]
 

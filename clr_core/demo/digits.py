@@ -39,8 +39,8 @@ def load_digits() -> Digits:
         ModuleNotFoundError: scikit-learn, which ships the images, is not installed.
     """
     try:
-        from sklearn import datasets
-        from sklearn.model_selection import train_test_split
+        from sklearn import datasets  # pyright: ignore[reportMissingImports]
+        from sklearn.model_selection import train_test_split  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "the digits need scikit-learn, which is not installed: pip install scikit-learn", name=error.name
