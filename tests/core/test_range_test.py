@@ -214,6 +214,7 @@ def interrupted_at(instruction: int, function: Callable[[], object]) -> bool:
                 raise KeyboardInterrupt
         return trace
 
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 looks for such a frame when tracing begins
     sys.settrace(trace)
     try:
         function()
