@@ -78,13 +78,13 @@ def _literal(value: Any) -> str:
     return ("{" if isinstance(value, dict) else "(") + f"\n    {rows},\n" + ("}" if isinstance(value, dict) else ")")
 
 
-def rounded(values: Any, digits: int = 3) -> tuple[Any, ...]:
-    """Numbers as they are written: with few digits, as nested tuples."""
+def rounded(values: Any) -> tuple[Any, ...]:
+    """Numbers as they are written: with three digits, as nested tuples."""
     if np.ndim(values) > 1:
-        return tuple(rounded(row, digits) for row in values)
-    return tuple(float(f"{value:.3g}") for value in (np.round(np.asarray(values, float), digits) + 0.0).tolist())
+        return tuple(rounded(row) for row in values)
+    return tuple(float(f"{value:.3g}") for value in (np.round(np.asarray(values, float), 3) + 0.0).tolist())
 
 
-def by_name(names: Sequence[str], rows: Any, digits: int = 3) -> dict[str, tuple[Any, ...]]:
+def by_name(names: Sequence[str], rows: Any) -> dict[str, tuple[Any, ...]]:
     """One rounded row for each name."""
-    return dict(zip(names, rounded(rows, digits), strict=True))
+    return dict(zip(names, rounded(rows), strict=True))

@@ -90,7 +90,6 @@ class Curves(NamedTuple):
         x: Features, (curves, budgets, features), log10.
         family: Of the optimizer, (curves, families), 0 or 1.
         rise: log10 of the LR at which the loss rises.
-        last: log10 of the last LR.
         limit: log10 of the highest LR that the rule may suggest: the last, or lower where the cap holds.
         share: Weight of the curve.
         grid: log10 of the lowest peak LR.
@@ -105,7 +104,6 @@ class Curves(NamedTuple):
     x: Any
     family: Any
     rise: Any
-    last: Any
     limit: Any
     share: Any
     grid: Any
@@ -147,7 +145,6 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                         [[*landmark_features(marks), *budget] for budget in budgets],
                         [float(family in families) for family in FAMILIES],
                         np.log10(marks.rise_lr),
-                        np.log10(marks.last_lr),
                         np.log10(highest(marks, families)),
                         share,
                         np.log10(peaks[0]),
