@@ -11,7 +11,7 @@ from typing import Any
 
 from clr_core.bounds import refusals
 from clr_core.range_test.curve import LRCurve
-from clr_core.range_test.divergence import points_until_divergence
+from clr_core.range_test.divergence import MEMORY, points_until_divergence
 from clr_core.range_test.smoothing import SMOOTHING_DECADES, fit_lines, smooth, without_spikes
 
 CLEAR_FALL, ANY_FALL = 5.0, 0.3
@@ -21,6 +21,9 @@ drop must be clearer than that; where it does, the LR of the divergence is evide
 SMALL_FALL, SMALL_GAIN, INVISIBLE_FALL = 10.0, 0.2, 1.5
 """A drop of fewer than 10 standard deviations of one loss, while the accuracy gained less than 0.2, is not learning
 yet; without accuracies only a drop below 1.5 is known not to be."""
+
+SPIKE = 3
+"""Updates within which a divergence is the same one with spikes and without them."""
 
 FIRST_BEST = 3
 """A minimum before this point is noise, or the loss rises from there on: the lowest loss after the opening counts."""
@@ -108,10 +111,8 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     ended_early = count < len(curve) or curve.stop_reason in ("diverged", "non_finite")
     if curve.decades < refusals.LEAST_DECADES and not ended_early:
         raise refusals.no_range_test(curve)
-    # A test that was continued after the loss had diverged is read as if it had been stopped there.
-    losses = without_spikes(curve.losses[:count])
-    count = points_until_divergence(curve.lrs[:count], losses, curve.losses[:count])
-    lrs, raw, losses = curve.lrs[:count], curve.losses[:count], losses[:count]
+    count = _points_read(curve.lrs[:count], curve.losses[:count])
+    lrs, raw, losses = curve.lrs[:count], curve.losses[:count], without_spikes(curve.losses[:count])
     opening = _opening(lrs)
     # The mean, as the smoothed losses are means: the median of long-tailed losses is lower, and hides a drop.
     start = sum(loss / opening for loss in losses[:opening])
@@ -174,6 +175,17 @@ def _medians(records: Sequence[Landmarks] | Sequence[Accuracy]) -> dict[str, Any
 def _median(values: Sequence[Any]) -> Any:
     """The middle value, the lower of two; ``statistics`` would cost more time to load than all of core."""
     return sorted(values)[(len(values) - 1) // 2]
+
+
+def _points_read(lrs: Sequence[float], losses: Sequence[float]) -> int:
+    """Points until the loss diverged: a test that was continued is read as if ``RangeTest`` had stopped it there.
+
+    Where the loss was back after a spike and diverged only later, it is read until then.
+    """
+    stopped = points_until_divergence(lrs, losses, losses)
+    without = points_until_divergence(lrs, without_spikes(losses), losses)
+    near = without - stopped < SPIKE or lrs[without - 1] <= lrs[stopped - 1] * 10**MEMORY
+    return stopped if near else without
 
 
 def _smoothed(lrs: Sequence[float], losses: Sequence[float], start: float) -> tuple[list[float], list[float]]:
