@@ -6,6 +6,7 @@
 (0.001, 0.006)
 """
 
+from clr_core.bounds.find import find_bounds
 from clr_core.bounds.landmarks import Landmarks
 from clr_core.bounds.refusals import Undetermined
 from clr_core.bounds.result import Bounds
@@ -40,6 +41,7 @@ __all__ = [
     "cyclic",
     "exp_range",
     "exponential_ramp",
+    "find_bounds",
     "from_dict",
     "join",
     "linear_decay",

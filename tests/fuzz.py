@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import clr_core
+from clr_core.bounds.network import KINDS
 from clr_core.views.progress import progress
 
 FULL = {"curves": 300_000, "files": 70_000, "dicts": 30_000}
@@ -187,7 +188,7 @@ def curve_case(generator: random.Random, folder: Path) -> None:
             assert copy.lrs == curve.lrs
     steps = generator.choice([None, None, 1, 100, 1920, 2**31 - 1, 10**400, 0, True, 5.0])
     epoch = generator.choice([None, None, 1.0, 12.5, 1e-300, 1e308, math.nan, 10**400])
-    kind = generator.choice(["cyclic", "one_cycle", "constant"])
+    kind = generator.choice(KINDS)
     bounds = documented(
         lambda: clr_core.suggest_bounds(
             known if len(known) > 1 else curve, kind=kind, total_steps=steps, steps_per_epoch=epoch
@@ -195,7 +196,7 @@ def curve_case(generator: random.Random, folder: Path) -> None:
     )
     if bounds is None:
         return
-    assert 0.0 < bounds.base_lr <= bounds.max_lr < math.inf
+    assert 0.0 <= bounds.base_lr <= bounds.max_lr < math.inf
     assert 0.0 < bounds.lr < math.inf
     assert 0.0 <= bounds.confidence <= 1.0
     str(bounds), bounds._repr_html_(), repr(bounds)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from modern.pairs import DEVELOPMENT, SCHEDULES, Pair, pairs
+from modern.pairs import DEVELOPMENT, Pair, pairs
 from score import stopped
 
 import clr_core
@@ -91,7 +91,7 @@ def main() -> None:
         everything += found
         print(f"\n{pair.name}: {pair.labels.weights:,} weights, loss before {pair.before:.3g}")
         for budget in pair.budgets:
-            truths = {schedule: pair.truth(schedule, budget) for schedule in SCHEDULES}
+            truths = {schedule: pair.truth(schedule, budget) for schedule in pair.schedules}
             best = ", ".join(f"{schedule} {truth.best_lr:.2g}" for schedule, truth in truths.items())
             losses = ", ".join(f"{truth.losses.min():.4g}" for truth in truths.values())
             print(f"  {budget} updates: best {best}; loss {losses}")

@@ -22,9 +22,7 @@ The constants of ``network.py`` and ``confidence.py``, named as there. All featu
 
 COMMENTS = {
     "VERSION": "Changes with every fit; ``Bounds.rule_version``.",
-    "SHORTEST": "Budgets of the fit, in updates. Shorter ones count as the shortest.",
-    "TREND": "Beyond the longest, max_lr falls as ``total_steps**-TREND``, up to MOST_STEPS: so the best LR moved, in "
-    "the median of the recordings, from a quarter of a budget to the whole.",
+    "SHORTEST": "Budgets of the fit, in updates. Shorter ones count as the shortest, longer ones as the longest.",
     "LOWEST": "The range of each feature but total_steps in the fit; values outside are held at its ends.",
     "TYPICAL": "The mean of each feature in the fit.",
     "CALIBRATION": "Confidence from, and the fraction of held-out suggestions of at least that confidence (and below "

@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import islice
 from typing import Any, NamedTuple
@@ -28,7 +28,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from recorded import APART, BUDGETS, CLOSE, DEVELOPMENT, DRAWN, HELD_OUT, LENGTHS, SCHEDULES, Pair, pairs
+from modern import pairs as modern
+from recorded import APART, BUDGETS, CLOSE, DEVELOPMENT, DRAWN, HELD_OUT, LENGTHS, SCHEDULES, pairs
 from score import stopped
 from sklearn.linear_model import LogisticRegression
 
@@ -63,6 +64,10 @@ FADED = 0.1
 DRAWN_WEIGHT = 3.0
 """Of the randomly sampled tasks, beside those that somebody chose."""
 
+KIND_WEIGHTS = {"small": 0.4, "larger": 0.2, "pretrained": 0.25, "long": 0.15}
+"""Of all curves of a kind of training. A guess at what people train: small networks are most of the recordings, and a
+minority of what learning rates are chosen for."""
+
 KNOWN_EPOCHS, EPOCHS = 0.7, -2
 """The share of training runs whose epochs are given in the fit, and where these are among the features."""
 
@@ -71,6 +76,11 @@ PARTS = 5
 
 LEAST_LOSS = 1e-9
 """Smaller losses count as that where logarithms are taken."""
+
+MODERN = "modern"
+"""The folder of larger, pretrained and long trainings."""
+
+FITTED = (*DEVELOPMENT, MODERN)
 
 PEAKS = 32
 """LRs at which the outcome is read: those of a grid and of one below."""
@@ -83,7 +93,8 @@ class Curves(NamedTuple):
     """Every curve of a set of tasks that allows a suggestion, and how the training runs of its task ended.
 
     Attributes:
-        folder: Of the task's recording.
+        folder: Of the task's recording, or the kind of those in modern/.
+        network: The sort of network of those in modern/, else "".
         task: Name of the task.
         row: Kind of ramp and length, "exponential 100".
         confidence: The features of the confidence, (curves, features).
@@ -98,6 +109,7 @@ class Curves(NamedTuple):
     """
 
     folder: Any
+    network: Any
     task: Any
     row: Any
     confidence: Any
@@ -111,37 +123,62 @@ class Curves(NamedTuple):
     before: Any
 
 
-def some(folders: Iterable[str], quick: bool) -> Iterator[tuple[str, Pair]]:
-    """The task-optimizer pairs of these folders, each with its folder."""
+class Source(NamedTuple):
+    """One task with one optimizer and up to two budgets, wherever it was recorded."""
+
+    folder: str
+    network: str
+    pair: Any
+    budgets: Sequence[Any]
+    share: float
+
+
+def sources(folders: Iterable[str], quick: bool) -> Iterator[Source]:
+    """The pairs of some folders of recordings."""
     for folder in folders:
-        for pair in islice(pairs(folder), QUICK_PAIRS if quick else None):
-            yield folder, pair
+        if folder == MODERN:
+            for pair in islice(modern.pairs(modern.DEVELOPMENT), QUICK_PAIRS // 7 if quick else None):
+                for budget in pair.budgets:
+                    labels, share = pair.labels, 1 / len(pair.budgets)
+                    yield Source(labels.kind, labels.family, pair, (budget, budget), share)
+        else:
+            for small in islice(pairs(folder), QUICK_PAIRS if quick else None):
+                yield Source(folder, "", small, BUDGETS, DRAWN_WEIGHT if folder == DRAWN else 1.0)
+
+
+def log_budget(pair: Any, budget: Any) -> tuple[float, float]:
+    """The epochs and the updates, log10; of data that never repeats, one epoch."""
+    steps, epoch = pair.total_steps(budget), pair.steps_per_epoch
+    return float(np.log10(max(steps / (epoch or np.inf), 1.0))), float(np.log10(steps))
 
 
 def read(folders: Iterable[str], quick: bool) -> Curves:
     """The curves of the tasks of these folders."""
     rows: list[tuple[Any, ...]] = []
-    for folder, pair in some(folders, quick):
-        truths = [[pair.truth(schedule, budget) for budget in BUDGETS] for schedule in SCHEDULES]
-        plans = [exact_plan(pair.total_steps(budget), pair.steps_per_epoch) for budget in BUDGETS]
-        budgets = np.log10([(plan.total_steps / pair.steps_per_epoch, plan.total_steps) for plan in plans])
+    for source in sources(folders, quick):
+        pair = source.pair
+        truths = [[pair.truth(schedule, budget) for budget in source.budgets] for schedule in SCHEDULES]
+        budgets = [log_budget(pair, budget) for budget in source.budgets]
+        plan = exact_plan(pair.total_steps(source.budgets[0]), pair.steps_per_epoch)
         # As many peaks for every pair, whether it has a lower grid or not.
-        peaks = truths[0][0].lrs[-1] * APART ** np.arange(1.0 - PEAKS, 1.0)
+        highest_peak = max(truth.lrs[-1] for of_schedule in truths for truth in of_schedule)
+        peaks = highest_peak * APART ** np.arange(1.0 - PEAKS, 1.0)
         losses = [[[truth.loss(lr) for lr in peaks] for truth in of_schedule] for of_schedule in truths]
         for (mode, length), curves in pair.curves.items():
-            usual = mode == "exponential" and length < max(LENGTHS)
-            share = (1.0 if usual else OTHER_SHARE * len(curves)) * (DRAWN_WEIGHT if folder == DRAWN else 1)
+            usual = mode != "linear" and length < max(LENGTHS)
+            share = source.share * (1.0 if usual else OTHER_SHARE * len(curves))
             for curve in curves if usual else curves[:1]:
-                marks = reading_of(stopped(curve, mode))
+                marks = reading_of(stopped(curve, "linear" if mode == "linear" else "exponential"))
                 if not isinstance(marks, Landmarks):
                     continue
                 families = families_of(curve)
                 rows.append(
                     (
-                        folder,
+                        source.folder,
+                        source.network,
                         pair.task,
                         f"{mode} {length}",
-                        confidence_features(marks, families, plans[0]),
+                        confidence_features(marks, families, plan),
                         [[*landmark_features(marks), *budget] for budget in budgets],
                         [float(family in families) for family in FAMILIES],
                         np.log10(marks.rise_lr),
@@ -152,7 +189,19 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                         truths[0][0].before,
                     )
                 )
-    return Curves(*(np.array(column) for column in zip(*rows, strict=True)))
+    curves = Curves(*(np.array(column) for column in zip(*rows, strict=True)))
+    return curves._replace(share=curves.share * kind_factors(curves))
+
+
+def kind_factors(curves: Curves) -> Any:
+    """What brings the curves of each kind to its weight."""
+    kinds = np.array([folder if folder in KIND_WEIGHTS else "small" for folder in curves.folder])
+    factors = np.ones(len(kinds))
+    for kind, weight in KIND_WEIGHTS.items():
+        of_kind = kinds == kind
+        if of_kind.any():
+            factors[of_kind] = weight / curves.share[of_kind].sum()
+    return factors
 
 
 def loss_at(curves: Curves, log_lr: Any) -> Any:
@@ -289,6 +338,8 @@ def as_constants(fitted: Fit, x: Any) -> dict[str, Any]:
     rounded, by_name = constants_file.rounded, constants_file.by_name
     return {
         "FEATURES": FEATURES,
+        "SHORTEST": round(float(10 ** x[..., -1].min())),
+        "LONGEST": round(float(10 ** x[..., -1].max())),
         "LOWEST": rounded(x[..., :-1].min((0, 1))),
         "HIGHEST": rounded(x[..., :-1].max((0, 1))),
         "TYPICAL": (*rounded(mean[:-1]), round(float(np.log10(TYPICAL_STEPS)), 3)),
@@ -331,7 +382,7 @@ def check(quick: bool) -> list[str]:
         wrong.append("the recordings are not those that the constants were fitted to")
     if constants_file.numbers_checksum(constants) != provenance["numbers_sha256"]:
         wrong.append("the numbers in the file are not those that were written")
-    now = as_fitted(read(DEVELOPMENT, quick), constants)
+    now = as_fitted(read(FITTED, quick), constants)
     for name, lost in {} if quick else provenance["as_fitted"].items():
         if abs(now.get(name, np.inf) - lost) > 0.0005:
             wrong.append(f"{name}: mean regret {now.get(name)}, written as {lost}")
@@ -350,7 +401,7 @@ def main() -> None:
         wrong = check(arguments.quick)
         print("\n".join(wrong) or "the constants follow from the recordings")
         sys.exit(bool(wrong))
-    curves = read([HELD_OUT] if arguments.limit else DEVELOPMENT, arguments.quick)
+    curves = read([HELD_OUT] if arguments.limit else FITTED, arguments.quick)
     fitter = Fitter(curves, 20 if arguments.quick else STEPS)
     fitted = fitter(np.ones(len(curves.x)), 2 if arguments.quick else STARTS)
     constants = as_constants(fitted, curves.x)
@@ -366,7 +417,6 @@ def main() -> None:
         blind[inside] = without.suggested(curves, epochs_known=False)[inside]
     print_figures("with the task left out", curves, left_out)
     print_figures("and the epochs not given", curves, blind)
-    print_trend(arguments.quick)
     lost = np.asarray(regret(curves, left_out))[..., 0]
     for number, name in enumerate(tasks):
         print(f"{name:46} left out: mean regret {lost[task == number].mean():.3f}")
@@ -398,16 +448,6 @@ def print_figures(title: str, curves: Curves, suggested: Any) -> None:
             of_row = (curves.folder == folder) & (curves.row == row)
             mean, above, close = (figure[of_row].mean(0).round(3) for figure in (lost, lost > 0.2, far <= 0))
             print(f"{folder}, {title}, {row}: mean regret {mean}, above 0.2 {above}, within 10 % {close}")
-
-
-def print_trend(quick: bool) -> None:
-    """TREND of the constants: the power of the budget by which the best LR moves from the quarter to the full one."""
-    powers = [
-        np.log(pair.truth(schedule).best_lr / pair.truth(schedule, "quarter").best_lr) / np.log(4)
-        for _, pair in some(DEVELOPMENT, quick)
-        for schedule in SCHEDULES
-    ]
-    print(f"best LR: budget to the power of {np.mean(powers):.2f} in the mean, {np.median(powers):.2f} in the median")
 
 
 def fit_confidence(curves: Curves, left_out: Any) -> dict[str, Any]:

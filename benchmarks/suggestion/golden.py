@@ -25,7 +25,7 @@ from clr_core.bounds.confidence import confidence_of
 from clr_core.bounds.constants import FEATURES, VERSION
 from clr_core.bounds.features import FAMILIES, features_of
 from clr_core.bounds.landmarks import Landmarks, read_landmarks
-from clr_core.bounds.network import KINDS, suggested_max_lr
+from clr_core.bounds.network import FITTED, suggested_max_lr
 from clr_core.schedules.plan import exact_plan
 
 PATH = Path(__file__).parents[2] / "tests" / "golden" / "suggestions.json"
@@ -96,7 +96,7 @@ def main() -> None:
     plans = [exact_plan(*budget) for budget in BUDGETS]
     curves = []
     for curve in recorded_curves(quick):
-        suggested = [clr_core.suggest_bounds(curve, plan, kind=kind) for kind in KINDS for plan in plans]
+        suggested = [clr_core.suggest_bounds(curve, plan, kind=kind) for kind in FITTED for plan in plans]
         curves.append(
             labels(curve)
             | {"first_lr": curve.lrs[0], "last_lr": curve.lrs[-1], "losses": curve.losses}
@@ -107,11 +107,11 @@ def main() -> None:
         family = FAMILIES[number % len(FAMILIES)]
         expected = [
             [suggested_max_lr(marks, [family], kind, plan), confidence_of(marks, [family], plan)]
-            for kind in KINDS
+            for kind in FITTED
             for plan in plans
         ]
         landmarks.append({"family": family, "landmarks": asdict(marks), "expected": expected})
-    golden = {"rule_version": VERSION, "features": FEATURES, "budgets": BUDGETS, "kinds": KINDS}
+    golden = {"rule_version": VERSION, "features": FEATURES, "budgets": BUDGETS, "kinds": FITTED}
     rows = ",\n".join(json.dumps(row) for row in curves), ",\n".join(json.dumps(row) for row in landmarks)
     head = json.dumps(golden)[1:-1]
     if not quick:

@@ -22,19 +22,22 @@ from clr_core.bounds.constants import (
     FEATURES,
     HIDDEN_WEIGHTS,
     KIND_BIASES,
-    LONGEST,
-    MOST_STEPS,
     OUTPUT_BIASES,
     OUTPUT_WEIGHTS,
     SKIP_WEIGHTS,
-    TREND,
     TYPICAL,
 )
 from clr_core.bounds.features import FAMILIES, features_of
 from clr_core.bounds.landmarks import Landmarks
 from clr_core.schedules.plan import CyclePlan
 
-KINDS = ("constant", "cyclic", "one_cycle")
+FITTED = tuple(KIND_BIASES)
+"""The kinds of schedules that the rule was fitted to."""
+
+AS_ONE_CYCLE = {"linear_decay": 1.0, "cosine_decay": 1.0, "warmup_stable_decay": 1.0}
+"""The other kinds, each with its ``max_lr`` as a multiple of one cycle's (``benchmarks/suggestion/decays.py``)."""
+
+KINDS = (*FITTED, *AS_ONE_CYCLE)
 """The kinds of schedules that the rule knows bounds for."""
 
 ADAPTIVE = FAMILIES[2]
@@ -67,8 +70,9 @@ class Effect:
 def suggested_max_lr(marks: Landmarks, families: Sequence[str], kind: str, plan: CyclePlan) -> float:
     """The max_lr that the landmarks of one curve suggest, within ``highest``."""
     families = families or UNKNOWN
-    ratio = forward(features_of(marks, plan), families, kind)
-    return min(marks.rise_lr * math.pow(10.0, ratio) * _trend(plan), highest(marks, families))
+    fitted, factor = _fitted(kind)
+    ratio = forward(features_of(marks, plan), families, fitted)
+    return min(factor * marks.rise_lr * math.pow(10.0, ratio), highest(marks, families))
 
 
 def highest(marks: Landmarks, families: Sequence[str]) -> float:
@@ -83,15 +87,14 @@ def explain(marks: Landmarks, families: Sequence[str], kind: str, plan: CyclePla
 
     The epochs are left out where they are not known.
     """
-    x, families = features_of(marks, plan), families or UNKNOWN
+    x, families, kind = features_of(marks, plan), families or UNKNOWN, _fitted(kind)[0]
     output = forward(x, families, kind)
     found = []
     for place, (name, value, typical) in enumerate(zip(FEATURES, x, TYPICAL, strict=True)):
         if name == "epochs" and plan.steps_per_epoch is None:
             continue
         change = output - forward((*x[:place], typical, *x[place + 1 :]), families, kind)
-        factor = math.pow(10.0, change) * (_trend(plan) if name == "total_steps" else 1.0)
-        found.append(Effect(name, math.pow(10.0, value), math.pow(10.0, typical), factor))
+        found.append(Effect(name, math.pow(10.0, value), math.pow(10.0, typical), math.pow(10.0, change)))
     return tuple(found)
 
 
@@ -106,9 +109,9 @@ def forward(x: Sequence[float], families: Sequence[str], kind: str) -> float:
     return _dot(SKIP_WEIGHTS, x) + sum(outputs) / len(outputs)
 
 
-def _trend(plan: CyclePlan) -> float:
-    """The factor for budgets beyond the longest of the fit."""
-    return math.pow(max(min(plan.total_steps, MOST_STEPS) / LONGEST, 1.0), -TREND)
+def _fitted(kind: str) -> tuple[str, float]:
+    """The kind of schedule whose constants are used, and the factor on their answer."""
+    return ("one_cycle", AS_ONE_CYCLE[kind]) if kind in AS_ONE_CYCLE else (kind, 1.0)
 
 
 def _dot(left: Sequence[float], right: Sequence[float]) -> float:

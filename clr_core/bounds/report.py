@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from clr_core.bounds.confidence import share_good
 from clr_core.bounds.features import MOST_SIGNAL, TYPICAL_STEPS
@@ -11,7 +12,14 @@ from clr_core.bounds.network import Effect
 from clr_core.range_test.curve import LRCurve
 from clr_core.schedules.plan import CyclePlan
 
-NAMES = {"cyclic": "a cyclical schedule", "one_cycle": "one cycle", "constant": "a constant LR"}
+NAMES = {
+    "cyclic": "a cyclical schedule",
+    "one_cycle": "one cycle",
+    "constant": "a constant LR",
+    "linear_decay": "linear decay",
+    "cosine_decay": "cosine decay",
+    "warmup_stable_decay": "warmup-stable-decay",
+}
 
 MANY_EPOCHS = 20
 """From there on the report warns of overfitting."""
@@ -37,13 +45,19 @@ def title(kind: str, plan: CyclePlan) -> str:
     return f"Bounds for {NAMES[kind]} over {plan.total_steps:,} updates{epochs}"
 
 
-def call(kind: str, base_lr: float, max_lr: float, plan: CyclePlan) -> str:
+def call(kind: str, schedule: Any) -> str:
     """The schedule as a person would type it, the LRs with three digits."""
     if kind == "constant":
-        return f"clr_core.constant({max_lr:.3g})"
+        return f"clr_core.constant({schedule.lr:.3g})"
+    if kind == "cyclic":
+        return f"clr_core.triangular({schedule.base_lr:.3g}, {schedule.max_lr:.3g}, step_size={schedule.step_size})"
+    steps = f"total_steps={schedule.total_steps}"
     if kind == "one_cycle":
-        return f"clr_core.one_cycle({base_lr:.3g}, {max_lr:.3g}, total_steps={plan.even_steps})"
-    return f"clr_core.triangular({base_lr:.3g}, {max_lr:.3g}, step_size={plan.step_size})"
+        return f"clr_core.one_cycle({schedule.base_lr:.3g}, {schedule.max_lr:.3g}, {steps})"
+    if kind == "warmup_stable_decay":
+        parts = f"warmup_steps={schedule.warmup_steps}, decay_steps={schedule.decay_steps}"
+        return f"clr_core.warmup_stable_decay({schedule.peak_lr:.3g}, {steps}, {parts})"
+    return f"clr_core.{kind}({schedule.initial_lr:.3g}, {steps})"
 
 
 def trust(confidence: float) -> str:
@@ -74,7 +88,7 @@ def reasons(marks: Landmarks, effects: Sequence[Effect], base_lr: float, max_lr:
         yield f"Unusual here: {', '.join(unusual)}."
     if max_lr >= marks.last_lr:
         yield "max_lr is the last LR of the test: nothing is known beyond it."
-    if base_lr < max_lr:
+    if 0 < base_lr < max_lr:
         yield f"base_lr is max_lr / {max_lr / base_lr:.3g}."
 
 
@@ -115,7 +129,9 @@ def source(curves: Sequence[LRCurve], marks: Landmarks) -> str:
 def next_steps(kind: str, lr: float, plan: CyclePlan) -> Iterator[str]:
     """What to do with the bounds."""
     other = (
-        "half and twice that LR" if kind == "constant" else f"a constant LR of {lr:.3g} and with linear decay to zero"
+        f"a constant LR of {lr:.3g} and with linear decay to zero"
+        if kind in ("cyclic", "one_cycle")
+        else "half and twice that LR"
     )
     yield f"Train {plan.total_steps:,} updates. Compare with {other}, and keep the one with the best validation loss."
     if plan.steps_per_epoch is None:

@@ -10,7 +10,7 @@ from clr_core.bounds.landmarks import Landmarks
 from clr_core.bounds.network import Effect
 from clr_core.range_test.curve import LRCurve
 from clr_core.schedules.base import Schedule
-from clr_core.schedules.baselines import constant
+from clr_core.schedules.baselines import constant, cosine_decay, linear_decay, warmup_stable_decay
 from clr_core.schedules.cyclic import triangular
 from clr_core.schedules.one_cycle import one_cycle
 from clr_core.schedules.plan import CyclePlan
@@ -18,6 +18,8 @@ from clr_core.schedules.plan import CyclePlan
 if TYPE_CHECKING:
     from clr_core.views.report import Report
     from clr_core.views.scene import Scene
+
+DECAYS = {"linear_decay": linear_decay, "cosine_decay": cosine_decay}
 
 # What only shows a result is imported where it is used, so that importing clr_core stays cheap.
 
@@ -27,12 +29,12 @@ class Bounds:
     """Two learning rates for a schedule, and what they were read from; ``print`` it for the report.
 
     Attributes:
-        base_lr: Lower bound of the schedule; equal to ``max_lr`` for a constant one.
+        base_lr: Lower bound of the schedule; equal to ``max_lr`` for a constant one, 0 for one that decays.
         max_lr: Upper bound, its peak.
         lr: The LR for a training run at one constant LR, whatever kind of schedule the bounds are for.
         confidence: 0 to 1. It is calibrated such that above 0.8 nine of ten suggestions lose less than 0.05 of what
             the best LR gains (``benchmarks/suggestion`` has how often that held on held-out tasks).
-        kind: The kind of schedule the bounds are for: ``"cyclic"``, ``"one_cycle"`` or ``"constant"``.
+        kind: The kind of schedule the bounds are for, as ``suggest_bounds`` was told.
         plan: The budget of the training run they are for.
         evidence: The landmarks of the curve; of several curves, the median of each.
         explanation: What each feature of the curve and of the plan does to ``max_lr``; of several curves, to that of
@@ -40,6 +42,7 @@ class Bounds:
         doubts: The warnings: what lowers the confidence, each with its remedy.
         rule_version: Which fit of the rule the bounds come from.
         curves: The curves that were read; refused ones are not among them.
+        test_updates: Updates of all range tests that were made for them, refused ones included.
     """
 
     base_lr: float
@@ -53,12 +56,14 @@ class Bounds:
     doubts: tuple[str, ...]
     rule_version: str
     curves: tuple[LRCurve, ...] = field(repr=False)
+    test_updates: int
 
     def schedule(self) -> Schedule:
         """The schedule that the bounds were suggested for, ready to train with.
 
         ``triangular`` cycles of ``plan.step_size``, ``one_cycle`` over ``plan.total_steps`` (one update fewer where
-        that is odd), or a ``constant`` LR: what the rule was fitted to.
+        that is odd), a ``constant`` LR, a linear or cosine decay from ``max_lr`` to 0, or a
+        ``warmup_stable_decay`` with a tenth of the updates for the warmup and a fifth for the decay.
 
         Example:
             >>> import clr_core
@@ -68,10 +73,15 @@ class Bounds:
             >>> type(schedule).__name__, schedule.step_size
             ('triangular', 200)
         """
+        steps = self.plan.total_steps
         if self.kind == "cyclic":
             return triangular(self.base_lr, self.max_lr, step_size=self.plan.step_size)
         if self.kind == "one_cycle":
             return one_cycle(self.base_lr, self.max_lr, total_steps=self.plan.even_steps)
+        if self.kind == "warmup_stable_decay":
+            return warmup_stable_decay(self.max_lr, steps, warmup_steps=steps // 10, decay_steps=max(1, steps // 5))
+        if self.kind in DECAYS:
+            return DECAYS[self.kind](self.max_lr, steps)
         return constant(self.lr)
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,8 +110,11 @@ class Bounds:
             rise = self.evidence.rise_lr
             marks.append(Mark(f"rises at {rise:.3g}", rise, "R", is_warning=True))
         label = f"base_lr {self.base_lr:.3g} to max_lr {self.max_lr:.3g}"
+        low_lr = self.base_lr
         if self.kind == "constant":
             label = f"lr {self.lr:.3g}"
+        elif not self.base_lr:
+            label, low_lr = f"max_lr {self.max_lr:.3g}", self.max_lr
         first, *others = (curve.scene() for curve in self.curves)
         low, high = first.y_limits
         raw = (series for other in others for series in other.series if not series.is_line)
@@ -110,7 +123,7 @@ class Bounds:
             first,
             series=(*seeds, *first.series),
             title=f"{words.title(self.kind, self.plan)}, confidence {self.confidence:.2f}",
-            bands=(Band(label, self.base_lr, self.max_lr),),
+            bands=(Band(label, low_lr, self.max_lr),),
             marks=tuple(marks),
         )
 
@@ -119,8 +132,8 @@ class Bounds:
         from clr_core.bounds import report as words
         from clr_core.views.report import Report, Section
 
-        numbers = {"base_lr": self.base_lr, "max_lr": self.max_lr} if self.kind != "constant" else {"lr": self.lr}
-        rounded = {name: f"{value:.3g}" for name, value in numbers.items()}
+        numbers = {"lr": self.lr} if self.kind == "constant" else {"base_lr": self.base_lr, "max_lr": self.max_lr}
+        rounded = {name: f"{value:.3g}" for name, value in numbers.items() if value}
         before = [
             Section(
                 f"Confidence {self.confidence:.2f} of 1",
@@ -135,7 +148,7 @@ class Bounds:
         return Report(
             title=words.title(self.kind, self.plan),
             numbers=tuple(rounded.items()),
-            code=f"schedule = bounds.schedule()    # {words.call(self.kind, self.base_lr, self.max_lr, self.plan)}",
+            code=f"schedule = bounds.schedule()    # {words.call(self.kind, self.schedule())}",
             before=tuple(before),
             scene=self.scene(),
             after=(

@@ -10,14 +10,14 @@ from clr_core.bounds.confidence import confidence_of, warnings_of, warnings_of_r
 from clr_core.bounds.constants import VERSION
 from clr_core.bounds.features import TYPICAL_STEPS, families_of
 from clr_core.bounds.landmarks import Landmarks, combine, read_landmarks
-from clr_core.bounds.network import KINDS, explain, suggested_max_lr
+from clr_core.bounds.network import AS_ONE_CYCLE, KINDS, explain, suggested_max_lr
 from clr_core.bounds.refusals import Undetermined
 from clr_core.bounds.result import Bounds
 from clr_core.range_test.curve import LRCurve
 from clr_core.schedules.plan import CyclePlan, exact_plan
 
-BASE_FRACTIONS = {"one_cycle": 1 / 10, "cyclic": 1 / 4, "constant": 1.0}
-"""base_lr / max_lr: Smith 2015, section 3.3 (a third or a quarter), and Smith and Topin 2017 (a tenth)."""
+BASE_FRACTIONS = {"one_cycle": 1 / 10, "cyclic": 1 / 4, "constant": 1.0} | dict.fromkeys(AS_ONE_CYCLE, 0.0)
+"""base_lr / max_lr: Smith 2015, section 3.3 (a third or a quarter), and Smith and Topin 2017 (a tenth); 0 for decays."""
 
 
 def suggest_bounds(
@@ -36,17 +36,18 @@ def suggest_bounds(
     the loss, how long the test was), from the optimizer and the kind of schedule, and from the updates and epochs of
     the run to come; ``clr_core.bounds.network`` has the formula, fitted to training runs that went to their end at
     many LRs. The accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is a
-    quarter of ``max_lr`` for cycles, a tenth for one cycle.
+    quarter of ``max_lr`` for cycles, a tenth for one cycle, and 0 for the schedules that decay to 0.
 
     Args:
         curve: A recorded range test, or several of the same run with other seeds; then each gives a suggestion of its
             own, and the result is their geometric mean. Losses of a validation set will do as well; since they
             lack the noise of batches, a usual one is assumed.
         plan: The training run to come, from ``plan_cycles``.
-        kind: ``"cyclic"``, ``"one_cycle"`` or ``"constant"``: the schedule that the bounds are for.
+        kind: The schedule that the bounds are for: ``"cyclic"``, ``"one_cycle"``, ``"constant"``, ``"linear_decay"``,
+            ``"cosine_decay"`` or ``"warmup_stable_decay"``. The rule was fitted to the first three; the others get
+            what one cycle gets, times a factor.
         total_steps: In place of a plan, the updates of the run, an int from 1 to 2**31 - 1; 500 if neither is given.
-            More never raise max_lr. The rule was fitted to 64 to 1920: fewer count as 64, and beyond 1920 max_lr
-            falls as ``total_steps**-0.4``, the trend of the fit, up to 10,000.
+            More never raise max_lr. The rule was fitted to 60 to 20,000: fewer count as 60, more as 20,000.
         steps_per_epoch: In place of a plan, the updates in an epoch, > 0: ``len(loader)``. A run of 10 epochs is
             assumed if neither is given. Fewer never raise max_lr: the more epochs, the sooner a model overfits.
 
@@ -74,7 +75,7 @@ def suggest_bounds(
     and benchmarks/suggestion has what it is worth.
     """
     check.choice("kind", kind, KINDS)
-    plan = _plan(plan, total_steps, steps_per_epoch)
+    plan = plan_of(plan, total_steps, steps_per_epoch)
     curves = (curve,) if isinstance(curve, LRCurve) else curve
     if not isinstance(curves, Sequence) or not all(isinstance(item, LRCurve) for item in curves):
         raise TypeError(f"curve must be an LRCurve or a list of them, got curve={curve!r}")
@@ -136,10 +137,11 @@ def bounds_of(
         doubts=tuple(sentence for _, sentence in warnings),
         rule_version=VERSION,
         curves=used,
+        test_updates=sum(len(each) * each.steps_per_point for each in curves),
     )
 
 
-def _plan(plan: CyclePlan | None, total_steps: int | None, steps_per_epoch: float | None) -> CyclePlan:
+def plan_of(plan: CyclePlan | None, total_steps: int | None, steps_per_epoch: float | None) -> CyclePlan:
     if plan is not None:
         if not isinstance(plan, CyclePlan):
             raise TypeError(f"plan must be a CyclePlan, from clr_core.plan_cycles, got plan={plan!r}")

@@ -19,7 +19,7 @@ from clr_core import LRCurve, Undetermined, smooth, steepest_descent, suggest_bo
 from clr_core.bounds import constants
 from clr_core.bounds.confidence import warnings_of
 from clr_core.bounds.features import FAMILIES, landmark_features
-from clr_core.bounds.network import suggested_max_lr
+from clr_core.bounds.network import AS_ONE_CYCLE, suggested_max_lr
 from clr_core.bounds.suggest import BASE_FRACTIONS
 from clr_core.schedules.plan import exact_plan
 
@@ -194,20 +194,21 @@ def test_max_lr_is_the_rule_of_the_docstring(
         fall / marks.start_loss,
         marks.rise_sum / marks.rise_lr,
         max(10 ** constants.LOWEST[-1], min(epochs, 10 ** constants.HIGHEST[-1])),
-        max(64, min(budget, 1920)),
+        max(constants.SHORTEST, min(budget, constants.LONGEST)),
     ]
     x = [math.log10(ratio) for ratio in ratios]
     leaning = [sum(w * value for w, value in zip(weights, x, strict=True)) for weights in constants.HIDDEN_WEIGHTS]
     straight = sum(slope * value for slope, value in zip(constants.SKIP_WEIGHTS, x, strict=True))
 
     def expected(kind: str) -> float:
+        factor = AS_ONE_CYCLE.get(kind, 1.0)
+        kind = "one_cycle" if kind in AS_ONE_CYCLE else kind
         units = zip(
             constants.OUTPUT_WEIGHTS, constants.FAMILY_BIASES[family], constants.KIND_BIASES[kind], leaning, strict=True
         )
         bends = sum(size * math.tanh(sum(leanings)) for size, *leanings in units)
         ratio = 10 ** (constants.OUTPUT_BIASES[family][kind] + straight + bends)
-        trend = max(1.0, min(budget, 10_000) / 1920) ** -0.4
-        return marks.rise_lr * min(ratio * trend, 0.5 if family == "adaptive" else math.inf)
+        return marks.rise_lr * min(factor * ratio, 0.5 if family == "adaptive" else math.inf)
 
     assert bounds.max_lr == pytest.approx(expected(schedule))
     assert bounds.lr == pytest.approx(expected("constant"))
@@ -354,7 +355,7 @@ def test_several_seeds_are_one_answer() -> None:
         (
             lambda: suggest_bounds(curve(), kind="x"),
             ValueError,
-            "kind must be one of 'constant', 'cyclic', 'one_cycle', got",
+            "kind must be one of 'constant', 'cyclic', 'one_cycle', 'linear_decay', 'cosine_decay', ",
         ),
         (lambda: suggest_bounds([]), ValueError, "curve must be at least one LRCurve"),
         (lambda: suggest_bounds([1.0, 2.0]), TypeError, "curve must be an LRCurve or a list of them"),  # type: ignore[list-item]

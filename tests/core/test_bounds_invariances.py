@@ -14,7 +14,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from clr_core import Bounds, LRCurve, RangeTest, Undetermined, suggest_bounds
-from clr_core.bounds.constants import MOST_STEPS
+from clr_core.bounds.constants import LONGEST
 from clr_core.bounds.suggest import BASE_FRACTIONS
 
 REASONS = {"too_few_points", "no_range_test", "not_finite", "flat", "never_falls", "diverged_at_once"}
@@ -324,7 +324,7 @@ def test_accuracies_that_are_not_finite_are_left_alone(curve: LRCurve, place: fl
 def test_a_longer_budget_never_raises_max_lr(
     curve: LRCurve, one: int, other: int, optimizer: str | None, schedule: str, steps_per_epoch: float | None
 ) -> None:
-    """More updates on the same data need no higher LR; without epochs, nothing changes beyond 10,000."""
+    """More updates on the same data need no higher LR; without epochs, nothing changes beyond the longest of the fit."""
     plain = LRCurve(curve.lrs, curve.losses, optimizer=optimizer)
     short, long = (
         suggest_bounds(plain, kind=schedule, total_steps=steps, steps_per_epoch=steps_per_epoch)
@@ -333,7 +333,7 @@ def test_a_longer_budget_never_raises_max_lr(
     assert long.max_lr <= short.max_lr
     assert long.base_lr <= short.base_lr
     assert long.lr <= short.lr
-    longest, far = (suggest_bounds(plain, kind=schedule, total_steps=steps) for steps in (MOST_STEPS, 2**31 - 1))
+    longest, far = (suggest_bounds(plain, kind=schedule, total_steps=steps) for steps in (LONGEST, 2**31 - 1))
     assert (far.max_lr, far.lr, far.confidence) == (longest.max_lr, longest.lr, longest.confidence)
     if steps_per_epoch is None:
         assert longest.max_lr <= long.max_lr
@@ -438,7 +438,7 @@ def test_anything_gets_usable_bounds_or_a_documented_refusal(
         assert sentence
         return
     highest = max(curve.lrs[-1] for curve in same if curve.lrs)
-    assert 0 < bounds.base_lr <= bounds.max_lr <= highest
+    assert 0 <= bounds.base_lr <= bounds.max_lr <= highest
     assert 0 < bounds.lr <= highest
     assert 0 < bounds.confidence <= 1
     assert str(bounds)

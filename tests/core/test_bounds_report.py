@@ -83,6 +83,8 @@ def test_every_report_fits_a_terminal(name: str, kind: str, total_steps: int | N
     assert f"Confidence {bounds.confidence:.2f} of 1" in lines
     if kind == "constant":
         assert f"  lr = {bounds.lr:.3g}" in lines
+    elif bounds.base_lr == 0:
+        assert f"  max_lr = {bounds.max_lr:.3g}" in lines
     else:
         assert f"  base_lr = {bounds.base_lr:.3g}" in lines
         assert f"  max_lr  = {bounds.max_lr:.3g}" in lines
@@ -233,6 +235,10 @@ def test_the_schedule_follows_the_plan() -> None:
     assert schedule.is_cycle_end(plan.total_steps - 1)
     one = suggest_bounds(curve(), plan, kind="one_cycle")
     assert one.schedule() == clr_core.one_cycle(one.base_lr, one.max_lr, total_steps=plan.total_steps)
+    decay = suggest_bounds(curve(), plan, kind="cosine_decay")
+    assert decay.base_lr == 0
+    assert "base_lr" not in str(decay)
+    assert decay.schedule() == clr_core.cosine_decay(decay.max_lr, plan.total_steps)
     constant = suggest_bounds(curve(), plan, kind="constant")
     assert constant.schedule() == clr_core.constant(constant.lr)
 
@@ -364,6 +370,8 @@ def test_the_figure_shows_the_same(tmp_path: Path, name: str, schedule: str) -> 
     expected = ["loss of each update", "smoothed"]
     if schedule == "constant":
         expected.append(f"lr {bounds.lr:.3g}")
+    elif bounds.base_lr == 0:
+        expected.append(f"max_lr {bounds.max_lr:.3g}")
     else:
         expected.append(f"base_lr {bounds.base_lr:.3g} to max_lr {bounds.max_lr:.3g}")
     if len(bounds.curves) > 1:

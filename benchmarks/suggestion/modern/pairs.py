@@ -98,6 +98,11 @@ class Pair:
         """The validation loss before training."""
         return float(self.arrays["before"].mean())
 
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """Those of ``SCHEDULES`` that were trained."""
+        return tuple(s for s in SCHEDULES if f"truth/{s}/{self.budgets[0]}/trained" in self.arrays)
+
     def truth(self, schedule: str, budget: int | None = None) -> Truth:
         """Ends of full training runs by their peak LR; the peaks are powers of 2, not the same for all schedules."""
         name = f"truth/{schedule}/{self.total_steps(budget)}"

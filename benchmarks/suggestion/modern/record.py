@@ -3,9 +3,9 @@
     python benchmarks/suggestion/modern/record.py [PAIR ...] [--list] [--quick] [--work FOLDER] [--until HH:MM]
 
 For each task-optimizer pair: a scan with a third of the updates finds where constant LRs train at all; peaks a factor 2
-apart are trained to the end under six schedules, around the best of the scan and on from there until the best lies
-inside. For the constant LR, cycles and one cycle they go on until half of the gain is lost or far from the best; for
-linear, cosine and warmup-stable-decay, a step to each side of the best is enough. Range tests of 100 and 300 updates
+apart are trained to the end at a constant LR, in cycles and in one cycle, around the best of the scan and on from there
+until much of the gain is lost or far from the best. Of pretrained networks linear, cosine and warmup-stable-decay are
+trained as well, a step to each side of the best. Range tests of 100 and 300 updates
 (long tasks: 1000 as well) have other seeds and are never stopped early.
 
 A finished pair is one file in recordings/development or recordings/held_out, written at once or not at all. The runs of
@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import tasks
 from optimizers import ADAM
-from task import LONG, Task
+from task import LONG, PRETRAINED, Task
 from tasks import HELD_OUT, TASKS
 from training import Run, Trainer, write
 
@@ -47,9 +47,9 @@ DEFAULT_RANGE = (1e-7, 10.0)
 SCANS = {"SGD": range(-12, 5, 2), "Adam": range(-16, 1, 2), "AdamW": range(-16, 1, 2)}
 """Powers of 2, in steps of 2, of the LRs of the first scan; all peaks are powers of 2."""
 
-LOST_ABOVE, LOST_BELOW = 0.9, 0.5
+LOST_ABOVE, LOST_BELOW = 0.7, 0.3
 """At the peaks on the edges that share of the gain is lost, or they are ``ABOVE`` or ``BELOW`` steps from the best."""
-ABOVE, BELOW = 5, 5
+ABOVE, BELOW = 4, 4
 MOST = 13
 """Peaks of one schedule."""
 
@@ -96,7 +96,7 @@ class Recorder:
             for shape in MAIN:
                 found[f"{shape}/{steps}"] = self._explore(shape, steps, centre, wide=True)
                 centre = self._best(found[f"{shape}/{steps}"])
-            for shape in MORE:
+            for shape in MORE if task.kind == PRETRAINED else ():
                 found[f"{shape}/{steps}"] = self._explore(shape, steps, centre, wide=False)
             centre = self._best(found[f"constant/{steps}"])
         peaks = sorted({power for runs in found.values() for power in runs})

@@ -1,0 +1,158 @@
+"""Several range tests, each what the refusal or the warnings of those before it ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clr_core import check
+from clr_core.bounds.network import KINDS
+from clr_core.bounds.refusals import Undetermined
+from clr_core.bounds.result import Bounds
+from clr_core.bounds.suggest import plan_of, suggest_bounds
+from clr_core.range_test.curve import LRCurve
+from clr_core.schedules.plan import CyclePlan
+
+FIRST_LENGTH, LONGEST_LENGTH, LEAST_LENGTH = 100, 1000, 50
+"""Updates of the first range test, and of any later one at most and at least."""
+
+SURE = 0.8
+"""The confidence from which on nothing more is tested, if there are no warnings."""
+
+WIDER = 100.0
+"""The factor by which an end of the range is moved where it cuts off what should be seen."""
+
+LONGER = 3
+"""A test that shows too little is followed by one of that many times the updates."""
+
+BEFORE_FALL, BEYOND_END = 100.0, 3.0
+"""A second look runs from that far below the LR at which the loss starts to drop to that far above the last one."""
+
+LOWEST_LR, HIGHEST_LR = 1e-20, 1e20
+
+
+@dataclass(frozen=True)
+class _Range:
+    start_lr: float
+    end_lr: float
+    num_steps: int
+
+
+def find_bounds(
+    run_range_test: Callable[..., LRCurve | Sequence[LRCurve]],
+    plan: CyclePlan | None = None,
+    *,
+    kind: str = "cyclic",
+    total_steps: int | None = None,
+    steps_per_epoch: float | None = None,
+    max_updates: int = 1000,
+) -> Bounds:
+    """The bounds that several range tests suggest, each of them what the one before asks for.
+
+    The first test has 100 updates from 1e-7 to 10. Where it is refused, leaves room for doubt or is less than 0.8
+    sure, the next one does what the refusal or the warning advises: it is longer, or its range is wider; the range is
+    narrowed to where the loss moves once that is known, so that more of the updates count. The bounds are those of the
+    last test that gives any. It ends when a test leaves no warning, or when ``max_updates`` are spent.
+
+    Args:
+        run_range_test: Runs one range test from the initial weights: called with ``start_lr``, ``end_lr``,
+            ``num_steps`` and ``seeds`` (a list of one int, another for each test) by keyword, it returns the
+            ``LRCurve``, or a list of one. ``range_test`` of every adapter takes these.
+        plan: As the following, see ``suggest_bounds``.
+        max_updates: Updates of all tests together, an int >= 100. A test that diverges spends only those it made.
+
+    Returns:
+        The bounds; ``bounds.test_updates`` is what they cost.
+
+    Raises:
+        TypeError: An argument is of the wrong kind, or ``run_range_test`` returns no curve.
+        ValueError: The kind is unknown, or an argument is out of its range.
+        Undetermined: No test showed where the bounds are; of the last one, with what was spent.
+
+    Example:
+        >>> import clr_core
+        >>> def run_range_test(start_lr, end_lr, num_steps, seeds):  # a quadratic that diverges above lr = 0.1
+        ...     test = clr_core.RangeTest(start_lr, end_lr, num_steps, optimizer="SGD")
+        ...     weights = [1.0, 1.0]
+        ...     while not test.done:
+        ...         lr = test.lr
+        ...         test.record(0.5 * (weights[0] ** 2 + 20 * weights[1] ** 2))
+        ...         weights = [weights[0] * (1 - lr), weights[1] * (1 - 20 * lr)]
+        ...     return test.curve
+        >>> bounds = clr_core.find_bounds(run_range_test, clr_core.plan_cycles(epochs=12, steps_per_epoch=50))
+        >>> 0.001 < bounds.max_lr < 0.1, bounds.test_updates <= 1000
+        (True, True)
+
+    In torch::
+
+        bounds = clr_core.find_bounds(
+            lambda **test: clr_torch.range_test(model, optimizer, criterion, loader, **test), plan
+        )
+    """
+    if not callable(run_range_test):
+        raise TypeError(f"run_range_test must be a function, got run_range_test={run_range_test!r}")
+    check.choice("kind", kind, KINDS)
+    plan = plan_of(plan, total_steps, steps_per_epoch)
+    left = check.whole("max_updates", max_updates, minimum=FIRST_LENGTH)
+    best: Bounds | None = None
+    refusal: Undetermined | None = None
+    following: _Range | None = _Range(1e-7, 10.0, FIRST_LENGTH)
+    number = spent = 0
+    while following is not None:
+        curve = _one_curve(run_range_test, following, number)
+        number, spent = number + 1, spent + len(curve) * curve.steps_per_point
+        try:
+            best = suggest_bounds(curve, plan, kind=kind)
+            following = _after_bounds(best, following, left - spent)
+        except Undetermined as found:
+            refusal = found
+            following = _after_refusal(found, curve, following, left - spent)
+        if curve.stop_reason == "interrupted":
+            break
+    if best is not None:
+        return replace(best, test_updates=spent)
+    assert refusal is not None
+    tests = "1 range test" if number == 1 else f"{number} range tests"
+    raise Undetermined(refusal.reason, f"{refusal} That is after {tests} of {spent} updates in all.")
+
+
+def _after_bounds(bounds: Bounds, made: _Range, left: int) -> _Range | None:
+    """The test to run after one that gave bounds; None where it left no doubt."""
+    if bounds.confidence >= SURE and not bounds.doubts:
+        return None
+    marks, start_lr, end_lr = bounds.evidence, made.start_lr / WIDER, made.end_lr * WIDER
+    if marks.fall_start_seen:
+        start_lr = max(made.start_lr, marks.fall_start_lr / BEFORE_FALL)
+    if marks.rise_seen:
+        end_lr = min(made.end_lr, marks.last_lr * BEYOND_END)
+    seen = marks.fall_start_seen and marks.rise_seen
+    return _within(start_lr, end_lr, made.num_steps * (LONGER if seen else 1), left)
+
+
+def _after_refusal(refusal: Undetermined, curve: LRCurve, made: _Range, left: int) -> _Range | None:
+    """The test to run after one that was refused; None where none would help."""
+    if refusal.reason == "not_finite":
+        return None
+    if len(curve) < made.num_steps / 5:
+        return _within(made.start_lr / WIDER**2, curve.lrs[-1] * BEYOND_END, made.num_steps, left)
+    if refusal.reason == "flat":
+        return _within(made.end_lr / WIDER, made.end_lr * WIDER**2, made.num_steps, left)
+    return _within(made.start_lr, made.end_lr, made.num_steps * LONGER, left)
+
+
+def _within(start_lr: float, end_lr: float, num_steps: int, left: int) -> _Range | None:
+    """The range test, if enough updates are left for one."""
+    num_steps = min(num_steps, LONGEST_LENGTH, left)
+    if num_steps < LEAST_LENGTH or not LOWEST_LR <= start_lr < end_lr <= HIGHEST_LR:
+        return None
+    return _Range(start_lr, end_lr, num_steps)
+
+
+def _one_curve(run_range_test: Callable[..., Any], wanted: _Range, seed: int) -> LRCurve:
+    found = run_range_test(start_lr=wanted.start_lr, end_lr=wanted.end_lr, num_steps=wanted.num_steps, seeds=[seed])
+    curves = [found] if isinstance(found, LRCurve) else found
+    if not (isinstance(curves, Sequence) and len(curves) == 1 and isinstance(curves[0], LRCurve)):
+        raise TypeError(f"run_range_test must return an LRCurve or a list of one, got {found!r}")
+    curve: LRCurve = curves[0]
+    return curve

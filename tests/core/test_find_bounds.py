@@ -1,0 +1,123 @@
+"""find_bounds runs the tests that refusals and warnings ask for, within its budget."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+
+import pytest
+
+import clr_core
+from clr_core import LRCurve, RangeTest, Undetermined, find_bounds
+
+PLAN = clr_core.plan_cycles(epochs=12, steps_per_epoch=50)
+
+
+class Network:
+    """A quadratic with noisy gradients, whose curvatures are 1 to 20, in any units of its weights: it diverges above ``0.1 * unit``."""
+
+    def __init__(self, unit: float = 1.0, noise: float = 0.1) -> None:
+        self.unit, self.noise = unit, noise
+        self.asked: list[tuple[float, float, int, Sequence[int]]] = []
+        self.made = 0
+
+    def __call__(self, start_lr: float, end_lr: float, num_steps: int, seeds: Sequence[int]) -> LRCurve:
+        self.asked.append((start_lr, end_lr, num_steps, seeds))
+        generator = random.Random(seeds[0])
+        curvatures = [20 * 10 ** (-index / 8) for index in range(9)]
+        weights = [1.0] * len(curvatures)
+        test = RangeTest(start_lr, end_lr, num_steps, optimizer="SGD", momentum=False)
+        while not test.done:
+            lr = test.lr / self.unit
+            loss = sum(k * w * w for k, w in zip(curvatures, weights, strict=True)) / 2
+            test.record(loss * (1 + self.noise * generator.gauss(0, 1)))
+            weights = [
+                w - lr * k * (w + self.noise * generator.gauss(0, 1)) for k, w in zip(curvatures, weights, strict=True)
+            ]
+        self.made += len(test.curve)
+        return test.curve
+
+
+def test_a_clear_curve_needs_one_test_and_says_what_it_cost() -> None:
+    network = Network()
+    bounds = find_bounds(network, PLAN)
+    assert 0.005 < bounds.max_lr < 0.1
+    assert bounds.test_updates == network.made <= 1000
+    assert [seeds for *_, seeds in network.asked] == [[number] for number in range(len(network.asked))]
+    if len(network.asked) == 1:
+        assert bounds == clr_core.suggest_bounds(bounds.curves, PLAN)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e-5, 1.0, 1e4, 1e7])
+def test_a_range_that_cuts_the_curve_off_is_moved(unit: float) -> None:
+    """Whatever the units of the weights, the bounds lie below the divergence, and within two decades of it."""
+    network = Network(unit)
+    bounds = find_bounds(network, PLAN)
+    assert 0.001 < bounds.max_lr / unit < 0.1
+    assert bounds.test_updates == network.made <= 1000
+
+
+@pytest.mark.parametrize("max_updates", [100, 150, 333, 1000, 5000])
+def test_the_budget_is_kept(max_updates: int) -> None:
+    """Also where no test will do: a loss that never moves is refused, with what was spent."""
+    made = 0
+
+    def run_range_test(start_lr: float, end_lr: float, num_steps: int, seeds: list[int]) -> list[LRCurve]:
+        nonlocal made
+        made += num_steps
+        generator = random.Random(seeds[0])
+        lrs = clr_core.exponential_ramp(start_lr, end_lr, num_steps).values(num_steps)
+        return [LRCurve(lrs, [2.3 + generator.gauss(0, 0.01) for _ in lrs], optimizer="AdamW")]
+
+    with pytest.raises(Undetermined, match=r"The loss stayed at .* range tests? of \d+ updates in all") as refused:
+        find_bounds(run_range_test, PLAN, max_updates=max_updates)
+    assert refused.value.reason == "flat"
+    assert made <= max_updates
+    assert f"of {made} updates" in str(refused.value)
+
+
+def test_a_loss_that_is_nan_from_the_start_is_not_tested_again() -> None:
+    """No range test can help, so the first one is the last."""
+    asked = []
+
+    def run_range_test(**wanted: object) -> LRCurve:
+        asked.append(wanted)
+        return LRCurve([1e-7], [math.nan])
+
+    with pytest.raises(Undetermined, match="after 1 range test of 1 updates") as refused:
+        find_bounds(run_range_test)
+    assert refused.value.reason == "not_finite"
+    assert len(asked) == 1
+
+
+def test_an_interrupted_test_is_the_last() -> None:
+    """Ctrl-C in a range test ends the search as well, with what is known by then."""
+    network = Network()
+
+    def run_range_test(start_lr: float, end_lr: float, num_steps: int, seeds: list[int]) -> LRCurve:
+        curve = network(start_lr, end_lr, num_steps, seeds)
+        return LRCurve(curve.lrs[:30], curve.losses[:30], optimizer="SGD", stop_reason="interrupted")
+
+    with pytest.raises(Undetermined):
+        find_bounds(run_range_test, PLAN)
+    assert len(network.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "sentence"),
+    [
+        ({"run_range_test": 3}, TypeError, "run_range_test must be a function, got run_range_test=3"),
+        ({"max_updates": 99}, ValueError, "max_updates must be an int >= 100, got max_updates=99"),
+        ({"kind": "linear"}, ValueError, "kind must be one of"),
+        ({"run_range_test": lambda **_: None}, TypeError, "run_range_test must return an LRCurve or a list of one"),
+        ({"run_range_test": lambda **_: []}, TypeError, "run_range_test must return an LRCurve or a list of one"),
+        ({"total_steps": 5}, TypeError, "must not be given beside a plan"),
+    ],
+)
+def test_bad_input_is_refused(arguments: dict[str, object], error: type[Exception], sentence: str) -> None:
+    """Before any range test where it can be seen."""
+    network = Network()
+    with pytest.raises(error, match=sentence):
+        find_bounds(**{"run_range_test": network, "plan": PLAN} | arguments)  # type: ignore[arg-type]
+    assert not network.asked
