@@ -97,17 +97,18 @@ def find_bounds(
     left = check.whole("max_updates", max_updates, minimum=FIRST_LENGTH)
     best: Bounds | None = None
     refusal: Undetermined | None = None
-    following: _Range | None = _Range(1e-7, 10.0, FIRST_LENGTH)
+    wanted: _Range | None = _Range(1e-7, 10.0, FIRST_LENGTH)
     number = spent = 0
-    while following is not None:
-        curve = _one_curve(run_range_test, following, number)
+    while wanted is not None:
+        made = wanted
+        curve = _one_curve(run_range_test, made, number)
         number, spent = number + 1, spent + len(curve) * curve.steps_per_point
         try:
             best = suggest_bounds(curve, plan, kind=kind)
-            following = _after_bounds(best, following, left - spent)
+            wanted = _after_bounds(best, made, left - spent)
         except Undetermined as found:
             refusal = found
-            following = _after_refusal(found, curve, following, left - spent)
+            wanted = _after_refusal(found, curve, made, left - spent)
         if curve.stop_reason == "interrupted":
             break
     if best is not None:

@@ -17,7 +17,7 @@ from clr_core.range_test.curve import LRCurve
 from clr_core.schedules.plan import CyclePlan, exact_plan
 
 BASE_FRACTIONS = {"one_cycle": 1 / 10, "cyclic": 1 / 4, "constant": 1.0} | dict.fromkeys(AS_ONE_CYCLE, 0.0)
-"""base_lr / max_lr: Smith 2015, section 3.3 (a third or a quarter), and Smith and Topin 2017 (a tenth); 0 for decays."""
+"""base_lr / max_lr: Smith 2015, section 3.3 (a third or a quarter), and Smith and Topin 2017 (a tenth)."""
 
 
 def suggest_bounds(

@@ -324,7 +324,7 @@ def test_accuracies_that_are_not_finite_are_left_alone(curve: LRCurve, place: fl
 def test_a_longer_budget_never_raises_max_lr(
     curve: LRCurve, one: int, other: int, optimizer: str | None, schedule: str, steps_per_epoch: float | None
 ) -> None:
-    """More updates on the same data need no higher LR; without epochs, nothing changes beyond the longest of the fit."""
+    """More updates on the same data need no higher LR; beyond the longest of the fit nothing changes."""
     plain = LRCurve(curve.lrs, curve.losses, optimizer=optimizer)
     short, long = (
         suggest_bounds(plain, kind=schedule, total_steps=steps, steps_per_epoch=steps_per_epoch)

@@ -15,7 +15,7 @@ PLAN = clr_core.plan_cycles(epochs=12, steps_per_epoch=50)
 
 
 class Network:
-    """A quadratic with noisy gradients, whose curvatures are 1 to 20, in any units of its weights: it diverges above ``0.1 * unit``."""
+    """A quadratic with noisy gradients, its weights in any units: it diverges above ``0.1 * unit``."""
 
     def __init__(self, unit: float = 1.0, noise: float = 0.1) -> None:
         self.unit, self.noise = unit, noise
