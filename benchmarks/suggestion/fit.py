@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import peers
 from modern import pairs as modern
 from recorded import APART, BUDGETS, CLOSE, DEVELOPMENT, DRAWN, HELD_OUT, LENGTHS, SCHEDULES, pairs
 from score import stopped
@@ -85,6 +86,9 @@ FITTED = (*DEVELOPMENT, MODERN)
 PEAKS = 32
 """LRs at which the outcome is read: those of a grid and of one below."""
 
+TRANSFORMERS = ("transformer", "gpt", "encoder", "masked", "vit")
+"""How the names of tasks begin that have one."""
+
 QUICK_PAIRS = 21
 """The task-optimizer pairs of the first three tasks of a folder."""
 
@@ -94,7 +98,6 @@ class Curves(NamedTuple):
 
     Attributes:
         folder: Of the task's recording, or the kind of those in modern/.
-        network: The sort of network of those in modern/, else "".
         task: Name of the task.
         row: Kind of ramp and length, "exponential 100".
         confidence: The features of the confidence, (curves, features).
@@ -106,10 +109,10 @@ class Curves(NamedTuple):
         grid: log10 of the lowest peak LR.
         losses: (curves, schedules, budgets, peaks).
         before: Loss before training.
+        peers: log10 of what the rule of each peer says, (curves, rules); of the recordings in modern/, else nan.
     """
 
     folder: Any
-    network: Any
     task: Any
     row: Any
     confidence: Any
@@ -121,13 +124,13 @@ class Curves(NamedTuple):
     grid: Any
     losses: Any
     before: Any
+    peers: Any
 
 
 class Source(NamedTuple):
     """One task with one optimizer and up to two budgets, wherever it was recorded."""
 
     folder: str
-    network: str
     pair: Any
     budgets: Sequence[Any]
     share: float
@@ -139,11 +142,10 @@ def sources(folders: Iterable[str], quick: bool) -> Iterator[Source]:
         if folder == MODERN:
             for pair in islice(modern.pairs(modern.DEVELOPMENT), QUICK_PAIRS // 7 if quick else None):
                 for budget in pair.budgets:
-                    labels, share = pair.labels, 1 / len(pair.budgets)
-                    yield Source(labels.kind, labels.family, pair, (budget, budget), share)
+                    yield Source(pair.labels.kind, pair, (budget, budget), 1 / len(pair.budgets))
         else:
             for small in islice(pairs(folder), QUICK_PAIRS if quick else None):
-                yield Source(folder, "", small, BUDGETS, DRAWN_WEIGHT if folder == DRAWN else 1.0)
+                yield Source(folder, small, BUDGETS, DRAWN_WEIGHT if folder == DRAWN else 1.0)
 
 
 def log_budget(pair: Any, budget: Any) -> tuple[float, float]:
@@ -175,7 +177,6 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                 rows.append(
                     (
                         source.folder,
-                        source.network,
                         pair.task,
                         f"{mode} {length}",
                         confidence_features(marks, families, plan),
@@ -187,10 +188,16 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                         np.log10(peaks[0]),
                         losses,
                         truths[0][0].before,
+                        _peers(curve) if source.folder in KIND_WEIGHTS else [np.nan] * len(peers.RULES),
                     )
                 )
     curves = Curves(*(np.array(column) for column in zip(*rows, strict=True)))
     return curves._replace(share=curves.share * kind_factors(curves))
+
+
+def _peers(curve: Any) -> list[float]:
+    """log10 of what each peer says; where one refuses, so little that nothing is learned."""
+    return [np.log10(rule(curve.lrs, curve.losses) or 1e-30) for rule in peers.RULES.values()]
 
 
 def kind_factors(curves: Curves) -> Any:
@@ -417,6 +424,7 @@ def main() -> None:
         blind[inside] = without.suggested(curves, epochs_known=False)[inside]
     print_figures("with the task left out", curves, left_out)
     print_figures("and the epochs not given", curves, blind)
+    print_kinds_left_out(fitter, curves)
     lost = np.asarray(regret(curves, left_out))[..., 0]
     for number, name in enumerate(tasks):
         print(f"{name:46} left out: mean regret {lost[task == number].mean():.3f}")
@@ -448,6 +456,24 @@ def print_figures(title: str, curves: Curves, suggested: Any) -> None:
             of_row = (curves.folder == folder) & (curves.row == row)
             mean, above, close = (figure[of_row].mean(0).round(3) for figure in (lost, lost > 0.2, far <= 0))
             print(f"{folder}, {title}, {row}: mean regret {mean}, above 0.2 {above}, within 10 % {close}")
+
+
+def print_kinds_left_out(fitter: Fitter, curves: Curves) -> None:
+    """What the fit loses on a whole kind of training that it has not seen, beside the best peer on that kind."""
+    modern_kind = np.isin(curves.folder, list(KIND_WEIGHTS))
+    kinds = {kind: curves.folder == kind for kind in KIND_WEIGHTS if kind != "small"}
+    kinds["transformers"] = np.any([np.char.startswith(curves.task, name) for name in TRANSFORMERS], 0)
+    for kind, left_out in kinds.items():
+        of_kind = left_out & modern_kind
+        if not of_kind.any():
+            continue
+        lost = np.asarray(regret(curves, fitter(~left_out, 2).suggested(curves)))[of_kind].mean()
+        by_rule = {}
+        for place, name in enumerate(peers.RULES):
+            said = np.broadcast_to(curves.peers[:, place, None, None], curves.losses.shape[:-1])
+            by_rule[name] = float(np.asarray(regret(curves, said))[of_kind].mean())
+        best = min(by_rule, key=lambda name: by_rule[name])
+        print(f"{kind}, the whole kind left out: mean regret {lost:.3f}; {best} {by_rule[best]:.3f}")
 
 
 def fit_confidence(curves: Curves, left_out: Any) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from clr_core import check
 from clr_core.bounds.network import KINDS
@@ -40,7 +39,7 @@ class _Range:
 
 
 def find_bounds(
-    run_range_test: Callable[..., LRCurve | Sequence[LRCurve]],
+    run_range_test: Callable[..., LRCurve],
     plan: CyclePlan | None = None,
     *,
     kind: str = "cyclic",
@@ -56,9 +55,8 @@ def find_bounds(
     last test that gives any. It ends when a test leaves no warning, or when ``max_updates`` are spent.
 
     Args:
-        run_range_test: Runs one range test from the initial weights: called with ``start_lr``, ``end_lr``,
-            ``num_steps`` and ``seeds`` (a list of one int, another for each test) by keyword, it returns the
-            ``LRCurve``, or a list of one. ``range_test`` of every adapter takes these.
+        run_range_test: Runs one range test from the initial weights: called with ``start_lr``, ``end_lr`` and
+            ``num_steps`` by keyword, as ``range_test`` of every adapter takes them, it returns the ``LRCurve``.
         plan: As the following, see ``suggest_bounds``.
         max_updates: Updates of all tests together, an int >= 100. A test that diverges spends only those it made.
 
@@ -72,7 +70,7 @@ def find_bounds(
 
     Example:
         >>> import clr_core
-        >>> def run_range_test(start_lr, end_lr, num_steps, seeds):  # a quadratic that diverges above lr = 0.1
+        >>> def run_range_test(start_lr, end_lr, num_steps):  # a quadratic that diverges above lr = 0.1
         ...     test = clr_core.RangeTest(start_lr, end_lr, num_steps, optimizer="SGD")
         ...     weights = [1.0, 1.0]
         ...     while not test.done:
@@ -86,9 +84,7 @@ def find_bounds(
 
     In torch::
 
-        bounds = clr_core.find_bounds(
-            lambda **test: clr_torch.range_test(model, optimizer, criterion, loader, **test), plan
-        )
+        bounds = clr_core.find_bounds(partial(clr_torch.range_test, model, optimizer, criterion, loader), plan)
     """
     if not callable(run_range_test):
         raise TypeError(f"run_range_test must be a function, got run_range_test={run_range_test!r}")
@@ -101,7 +97,9 @@ def find_bounds(
     number = spent = 0
     while wanted is not None:
         made = wanted
-        curve = _one_curve(run_range_test, made, number)
+        curve = run_range_test(start_lr=made.start_lr, end_lr=made.end_lr, num_steps=made.num_steps)
+        if not isinstance(curve, LRCurve):
+            raise TypeError(f"run_range_test must return an LRCurve, got {curve!r}")
         number, spent = number + 1, spent + len(curve) * curve.steps_per_point
         try:
             best = suggest_bounds(curve, plan, kind=kind)
@@ -148,12 +146,3 @@ def _within(start_lr: float, end_lr: float, num_steps: int, left: int) -> _Range
     if num_steps < LEAST_LENGTH or not LOWEST_LR <= start_lr < end_lr <= HIGHEST_LR:
         return None
     return _Range(start_lr, end_lr, num_steps)
-
-
-def _one_curve(run_range_test: Callable[..., Any], wanted: _Range, seed: int) -> LRCurve:
-    found = run_range_test(start_lr=wanted.start_lr, end_lr=wanted.end_lr, num_steps=wanted.num_steps, seeds=[seed])
-    curves = [found] if isinstance(found, LRCurve) else found
-    if not (isinstance(curves, Sequence) and len(curves) == 1 and isinstance(curves[0], LRCurve)):
-        raise TypeError(f"run_range_test must return an LRCurve or a list of one, got {found!r}")
-    curve: LRCurve = curves[0]
-    return curve
