@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -496,3 +497,16 @@ def test_what_cannot_be_right_is_refused() -> None:
         clr_keras.range_test(model, [1.0, 2.0], y)
     with pytest.raises(ValueError, match="num_steps must be an int >= 2, got num_steps=1"):
         clr_keras.range_test(model, x, y, num_steps=1)
+
+
+def test_find_bounds_takes_it_as_it_is() -> None:
+    """With the arguments of the test bound, and no glue; the model is as before, whatever was tested."""
+    x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(), "mse")
+    before = model.get_weights()
+    run = functools.partial(clr_keras.range_test, model, x, x @ np.array([[1.0], [-2.0], [0.5], [0.1]], "float32"))
+    bounds = clr_core.find_bounds(run, total_steps=200)
+    assert 1e-4 < bounds.max_lr < bounds.evidence.rise_lr * 10
+    assert len(bounds.curves[0]) <= bounds.test_updates <= 1000
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))

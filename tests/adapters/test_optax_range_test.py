@@ -520,3 +520,11 @@ def test_settings_reach_the_machine() -> None:
         loss_fn, PARAMS, optax.sgd, (X, Y), start_lr=0.25, end_lr=100.0, num_steps=4, mode="linear", divergence=None
     )
     assert curve.lrs == (0.25, 33.5, 66.75, 100.0)
+
+
+def test_find_bounds_takes_it_as_it_is() -> None:
+    """With the arguments of the test bound, and no glue; the bounds are those of the last test it ran."""
+    run = functools.partial(range_test, loss_fn, PARAMS, optax.sgd, (X, Y))
+    bounds = clr_core.find_bounds(run, total_steps=200)
+    assert 1e-3 < bounds.max_lr < bounds.evidence.rise_lr * 10
+    assert len(bounds.curves[0]) <= bounds.test_updates <= 1000

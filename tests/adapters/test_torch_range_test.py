@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import math
@@ -792,3 +793,14 @@ def test_a_loop_of_ones_own_may_record_the_loss_as_it_is() -> None:
     loss.backward()
     test.record(loss)
     assert test.curve.losses == (2.0,)
+
+
+def test_find_bounds_takes_it_as_it_is() -> None:
+    """With the arguments of the test bound, and no glue; the model is as before, whatever was tested."""
+    model, optimizer = linear()
+    before = [parameter.clone() for parameter in model.parameters()]
+    run = functools.partial(clr_torch.range_test, model, optimizer, mse, regression())
+    bounds = clr_core.find_bounds(run, total_steps=200)
+    assert 1e-3 < bounds.max_lr < bounds.evidence.rise_lr * 10
+    assert len(bounds.curves[0]) <= bounds.test_updates <= 1000
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
