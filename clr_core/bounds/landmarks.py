@@ -56,7 +56,7 @@ class Landmarks:
         fall_clear: Whether the drop is more than a dip that noise alone can make.
         fall_start_lr: LR at which a tenth of the drop is done.
         fall_start_seen: Whether the loss was still on its initial plateau at the first LR of the test.
-        steepest_lr: LR at which the loss falls fastest per decade.
+        steepest_lr: LR between ``fall_start_lr`` and ``fall_end_lr`` at which the loss falls fastest per decade.
         half_fall_sum: Sum of the LRs of all updates until half of the drop was done: the distance it took to learn.
         fall_end_lr: LR at which nine tenths of the drop are done.
         best_lr: LR of the lowest loss.
@@ -138,17 +138,23 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     rise_seen = rise is not None or count < len(curve)
     ends_abruptly = rise is None and count == curve.finite_points < len(curve)
     rise = lrs[-1] if rise is None else rise
+    fall_start_lr, fall_end_lr = (
+        lrs[0] if fall_start is None else fall_start,
+        lrs[best] if fall_end is None else fall_end,
+    )
+    falling = [i for i in range(best + 1) if fall_start_lr <= lrs[i] <= fall_end_lr] or [best]
+    steepest = lrs[min(falling, key=slopes.__getitem__)]
     return Landmarks(
         points=count,
         start_loss=start,
         best_loss=smoothed[best],
         noise=noise,
         fall_clear=fall_clear,
-        fall_start_lr=lrs[0] if fall_start is None else fall_start,
+        fall_start_lr=fall_start_lr,
         fall_start_seen=fall_start is not None and fall_start > lrs[0],
-        steepest_lr=lrs[min(range(best + 1), key=slopes.__getitem__)],
+        steepest_lr=min(max(steepest, fall_start_lr), fall_end_lr),
         half_fall_sum=curve.steps_per_point * _sum_until(lrs, lrs[0] if half is None else half),
-        fall_end_lr=lrs[best] if fall_end is None else fall_end,
+        fall_end_lr=fall_end_lr,
         best_lr=lrs[best],
         rise_lr=rise,
         rise_sum=curve.steps_per_point * _sum_until(lrs, rise),

@@ -429,7 +429,7 @@ def wild_curves(draw: st.DrawFn) -> LRCurve:
 def test_anything_gets_usable_bounds_or_a_documented_refusal(
     many: list[LRCurve], schedule: str, total_steps: int | None
 ) -> None:
-    """Whatever the floats, bounds are finite, > 0 and within the LRs tested, and the report and JSON work."""
+    """Whatever the floats, bounds are finite and within the LRs tested, landmarks in order; report and JSON work."""
     same = [LRCurve(item.lrs, item.losses, item.metrics, optimizer=many[0].optimizer) for item in many]
     bounds = answer(same, schedule=schedule, total_steps=total_steps)
     if isinstance(bounds, tuple):
@@ -441,6 +441,9 @@ def test_anything_gets_usable_bounds_or_a_documented_refusal(
     assert 0 <= bounds.base_lr <= bounds.max_lr <= highest
     assert 0 < bounds.lr <= highest
     assert 0 < bounds.confidence <= 1
+    marks = bounds.evidence
+    order = (marks.fall_start_lr, marks.steepest_lr, marks.fall_end_lr, marks.best_lr, marks.rise_lr, marks.last_lr)
+    assert list(order) == sorted(order)
     assert str(bounds)
     assert json.loads(json.dumps(bounds.to_dict(), allow_nan=False))["max_lr"] == bounds.max_lr
 
