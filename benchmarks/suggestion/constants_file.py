@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 import numpy as np
+from modern import pairs as modern
 from recorded import DATA, DEVELOPMENT
 
 PATH = Path(__file__).parents[2] / "clr_core" / "bounds" / "constants.py"
@@ -34,7 +35,8 @@ COMMENTS = {
 def recordings_checksum() -> str:
     """SHA-256 over the names and contents of all recordings that the rule is fitted to."""
     digest = hashlib.sha256()
-    for path in sorted(path for folder in DEVELOPMENT for path in (DATA / folder).glob("*.npz")):
+    folders = [*(DATA / folder for folder in DEVELOPMENT), modern.RECORDINGS / modern.DEVELOPMENT]
+    for path in sorted(path for folder in folders for path in folder.glob("*.npz")):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

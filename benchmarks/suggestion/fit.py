@@ -49,11 +49,11 @@ OTHER_SHARE, QUARTER_SHARE = 0.15, 0.5
 linear ramp of these recordings ends follows from the best LR; a rule that listens to it does worse where nobody knows
 that."""
 
-UNITS, STARTS, DECAY, ABOVE, FAR = 24, 8, 5e-4, 0.2, 0.5
+UNITS, STARTS, DECAY, ABOVE, FAR = 24, 4, 5e-4, 0.2, 0.5
 """Units of the network, starts of the descent, weight of the squares, of the share above 0.2 and of the share further
 than 10 % from the best loss."""
 
-STEPS, BATCH, LR = 1500, 3072, 0.02
+STEPS, BATCH, LR = 3000, 3072, 0.02
 """Of the descent: updates of Adam with cosine decay, curves in a batch, and the peak LR."""
 
 ABOVE_WIDTH, FAR_WIDTH = 0.04, 0.05
@@ -65,9 +65,10 @@ FADED = 0.1
 DRAWN_WEIGHT = 3.0
 """Of the randomly sampled tasks, beside those that somebody chose."""
 
-KIND_WEIGHTS = {"small": 0.4, "larger": 0.2, "pretrained": 0.25, "long": 0.15}
-"""Of all curves of a kind of training. A guess at what people train: small networks are most of the recordings, and a
-minority of what learning rates are chosen for."""
+KIND_WEIGHTS = {"small": 0.75, "larger": 0.07, "pretrained": 0.12, "long": 0.06}
+"""Of all curves of a kind of training. People fine-tune more than they train small networks; but of the other kinds only
+a few pairs are recorded yet, and with more weight on them the fit follows their peculiarities: left out, the small tasks
+lose more and the pretrained ones no less."""
 
 KNOWN_EPOCHS, EPOCHS = 0.7, -2
 """The share of training runs whose epochs are given in the fit, and where these are among the features."""
@@ -419,7 +420,7 @@ def main() -> None:
     part = (np.random.default_rng(0).permutation(len(tasks)) % PARTS)[task]
     left_out, blind = (np.zeros(curves.losses.shape[:-1]) for _ in range(2))
     for number in range(PARTS):
-        without, inside = fitter(part != number, 2), part == number
+        without, inside = fitter(part != number, 1), part == number
         left_out[inside] = without.suggested(curves)[inside]
         blind[inside] = without.suggested(curves, epochs_known=False)[inside]
     print_figures("with the task left out", curves, left_out)
@@ -467,7 +468,7 @@ def print_kinds_left_out(fitter: Fitter, curves: Curves) -> None:
         of_kind = left_out & modern_kind
         if not of_kind.any():
             continue
-        lost = np.asarray(regret(curves, fitter(~left_out, 2).suggested(curves)))[of_kind].mean()
+        lost = np.asarray(regret(curves, fitter(~left_out, 1).suggested(curves)))[of_kind].mean()
         by_rule = {}
         for place, name in enumerate(peers.RULES):
             said = np.broadcast_to(curves.peers[:, place, None, None], curves.losses.shape[:-1])
