@@ -202,13 +202,13 @@ def _peers(curve: Any) -> list[float]:
 
 
 def kind_factors(curves: Curves) -> Any:
-    """What brings the curves of each kind to its weight."""
+    """What brings the curves of each kind to its weight; one is the mean over all."""
     kinds = np.array([folder if folder in KIND_WEIGHTS else "small" for folder in curves.folder])
     factors = np.ones(len(kinds))
     for kind, weight in KIND_WEIGHTS.items():
         of_kind = kinds == kind
         if of_kind.any():
-            factors[of_kind] = weight / curves.share[of_kind].sum()
+            factors[of_kind] = weight * len(kinds) / curves.share[of_kind].sum()
     return factors
 
 
@@ -455,6 +455,8 @@ def print_figures(title: str, curves: Curves, suggested: Any) -> None:
     for folder in dict.fromkeys(curves.folder):
         for row in dict.fromkeys(curves.row):
             of_row = (curves.folder == folder) & (curves.row == row)
+            if not of_row.any():
+                continue
             mean, above, close = (figure[of_row].mean(0).round(3) for figure in (lost, lost > 0.2, far <= 0))
             print(f"{folder}, {title}, {row}: mean regret {mean}, above 0.2 {above}, within 10 % {close}")
 

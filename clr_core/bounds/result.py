@@ -98,6 +98,7 @@ class Bounds:
             "explanation": [asdict(effect) for effect in self.explanation],
             "doubts": list(self.doubts),
             "rule_version": self.rule_version,
+            "test_updates": self.test_updates,
         }
 
     def scene(self) -> Scene:

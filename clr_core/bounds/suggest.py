@@ -47,7 +47,7 @@ def suggest_bounds(
             ``"cosine_decay"`` or ``"warmup_stable_decay"``. The rule was fitted to the first three; the others get
             what one cycle gets, times a factor.
         total_steps: In place of a plan, the updates of the run, an int from 1 to 2**31 - 1; 500 if neither is given.
-            More never raise max_lr. The rule was fitted to 60 to 20,000: fewer count as 60, more as 20,000.
+            More never raise max_lr. The rule was fitted to 28 to 20,000: fewer count as 28, more as 20,000.
         steps_per_epoch: In place of a plan, the updates in an epoch, > 0: ``len(loader)``. A run of 10 epochs is
             assumed if neither is given. Fewer never raise max_lr: the more epochs, the sooner a model overfits.
 

@@ -20,7 +20,7 @@ from clr_core import LRCurve
 from clr_core.bounds import confidence, constants, features, network
 from clr_core.bounds.confidence import confidence_of, share_good
 from clr_core.bounds.landmarks import Landmarks
-from clr_core.bounds.network import KINDS, suggested_max_lr
+from clr_core.bounds.network import FITTED, suggested_max_lr
 from clr_core.bounds.suggest import bounds_of, reading_of
 from clr_core.schedules.plan import exact_plan
 
@@ -44,12 +44,12 @@ EXACT = 1e-9
 def suggested() -> Iterator[tuple[Any, Any]]:
     """What the rule says, beside what the golden file has, case by case."""
     for row, curve, reading in zip(GOLDEN["curves"], CURVES, READINGS, strict=True):
-        cases = ((kind, plan) for kind in KINDS for plan in PLANS)
+        cases = ((kind, plan) for kind in FITTED for plan in PLANS)
         for (kind, plan), expected in zip(cases, row["expected"], strict=True):
             found = bounds_of([curve], [reading], kind, plan)
             yield [found.base_lr, found.max_lr, found.lr, found.confidence], expected
     for row, marks in zip(GOLDEN["landmarks"], LANDMARKS, strict=True):
-        cases = ((kind, plan) for kind in KINDS for plan in PLANS)
+        cases = ((kind, plan) for kind in FITTED for plan in PLANS)
         for (kind, plan), expected in zip(cases, row["expected"], strict=True):
             families = [row["family"]]
             yield [suggested_max_lr(marks, families, kind, plan), confidence_of(marks, families, plan)], expected
@@ -67,7 +67,7 @@ def test_suggestions_are_those_of_the_golden_file() -> None:
     """The rule, as it was fitted, says of recorded curves and landmarks what it has said since."""
     assert GOLDEN["rule_version"] == constants.VERSION
     assert tuple(GOLDEN["features"]) == constants.FEATURES
-    assert tuple(GOLDEN["kinds"]) == KINDS
+    assert tuple(GOLDEN["kinds"]) == FITTED
     for found, expected in suggested():
         assert found == pytest.approx(expected, rel=EXACT, abs=0.0)
 
@@ -77,7 +77,7 @@ def test_the_network_is_its_formula() -> None:
     np = frameworks.load("numpy")
     draw = np.random.default_rng(0)
     for family in features.FAMILIES:
-        for kind in KINDS:
+        for kind in FITTED:
             x = draw.normal(size=7)
             hidden = np.tanh(
                 np.array(constants.HIDDEN_WEIGHTS) @ x

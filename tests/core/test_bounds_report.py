@@ -260,7 +260,7 @@ def test_a_budget_that_was_not_given_is_pointed_out() -> None:
     for hint, argument in (("pass a plan or total_steps", "total_steps"), ("Pass a plan (", "steps_per_epoch")):
         assert hint in flat(suggest_bounds(curve()))
         assert hint not in flat(suggest_bounds(curve(), **{argument: 320}))
-    assert "training runs of up to 1,920 updates" in flat(suggest_bounds(curve(), total_steps=2000))
+    assert "training runs of up to 20,000 updates" in flat(suggest_bounds(curve(), total_steps=30_000))
 
 
 def test_epochs_are_in_the_title_where_they_are_known() -> None:
