@@ -1,9 +1,9 @@
 """Question: what does our LRFinder cost beside torch-lr-finder's, whose interface it has?
 
 Command:  python benchmarks/torch_finder.py [--quick]
-Method:   models of three sizes, Adam, 100 batches from a DataLoader. Each round times a whole use of both finders on the
-          same model, in turn, which first changing from round to round: construction, a range test of 100 updates that
-          may not stop early, and reset(). The ratio is taken within the round. torch-lr-finder's progress bar is
+Method:   models of three sizes, Adam, 100 batches from a DataLoader. Each round times a whole use of both finders on
+          the same model, in turn, which first changing from round to round: construction, a range test of 100 updates
+          that may not stop early, and reset(). The ratio is taken within the round. torch-lr-finder's progress bar is
           switched off. The time is the CPU time of the process, which a busy machine distorts least.
 Target:   a median ratio of at most 1.00.
 """
@@ -22,11 +22,11 @@ from typing import Any
 
 os.environ["TQDM_DISABLE"] = "1"
 
-import clr_torch  # noqa: E402
-import torch  # noqa: E402
-import torch_lr_finder  # noqa: E402
-from torch import nn  # noqa: E402
-from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
+import clr_torch
+import torch
+import torch_lr_finder
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 RESULTS = Path(__file__).parent / "results" / "torch_finder.csv"
 STEPS = 100

@@ -3,8 +3,9 @@
 Command:  python benchmarks/torch_ranks.py [--quick] [--seeds N]
 Method:   two processes that talk by gloo. For 20 seeds (2 with --quick) each rank makes its own random data and trains
           a small network three updates, with a range test before and without one: by DDP, DDP with gradients as
-          bucket views, FSDP2, ZeRO, Accelerate, and by separate models. Compared between the ranks are the curves, their ends, the
-          number of updates and the suggested bounds; on each rank, the weights and optimizer states after the training.
+          bucket views, FSDP2, ZeRO, Accelerate, and by separate models. Compared between the ranks are the curves,
+          their ends, the number of updates and the suggested bounds; on each rank, the weights and optimizer states
+          after the training.
 Target:   no difference, and no hang.
 """
 

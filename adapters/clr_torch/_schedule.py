@@ -208,9 +208,7 @@ class ScheduleLR(LRScheduler):
         self._common = None
         if isinstance(self.schedule, Schedule):
             first = groups_of.check_first_lr(self.optimizer)
-            self._ratios = [
-                groups_of.initial_lr(group) / first if "initial_lr" in group else None for group in groups
-            ]
+            self._ratios = [groups_of.initial_lr(group) / first if "initial_lr" in group else None for group in groups]
             if set(self._ratios) == {1.0}:
                 self._common = self.schedule
         else:

@@ -78,7 +78,7 @@ def has_tensor_betas() -> bool:
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("has_momentum", [False, True])
 def test_a_compiled_step_is_one_graph(has_momentum: bool) -> None:
-    """100 compiled updates with a Tensor LR, and a Tensor beta1, are compiled once and make the updates of eager ones."""
+    """100 compiled updates with a Tensor LR, and a Tensor beta1, are compiled once and equal eager ones."""
     dynamo = pytest.importorskip("torch._dynamo.testing")
     if has_momentum and not has_tensor_betas():
         pytest.skip("this torch has no Tensor betas")

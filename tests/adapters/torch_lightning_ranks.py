@@ -1,6 +1,7 @@
-"""A fit on two processes, run by ``test_torch_lightning.py``: ``torchrun --nproc-per-node=2 torch_lightning_ranks.py FOLDER``.
+"""A fit on two processes, run by ``test_torch_lightning.py``.
 
-Once with a range test at its start, and once without, with the schedule that was suggested; each rank writes what it saw.
+Command: ``torchrun --nproc-per-node=2 torch_lightning_ranks.py FOLDER``. Once with a range test at its start, and once
+without, with the schedule that was suggested; each rank writes what it saw.
 """
 
 from __future__ import annotations
