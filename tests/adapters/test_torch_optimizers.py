@@ -66,21 +66,12 @@ def test_the_updates_are_those_of_lrs_set_by_hand(kind: str, is_tensor: bool, wa
     assert not same(model, network())
 
 
-def has_tensor_betas() -> bool:
-    betas = torch.tensor(0.9), torch.tensor(0.999)
-    try:
-        torch.optim.Adam([torch.zeros(1)], betas=betas)
-    except TypeError:  # before torch 2.6
-        return False
-    return True
-
-
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("has_momentum", [False, True])
 def test_a_compiled_step_is_one_graph(has_momentum: bool) -> None:
     """100 compiled updates with a Tensor LR, and a Tensor beta1, are compiled once and equal eager ones."""
     dynamo = pytest.importorskip("torch._dynamo.testing")
-    if has_momentum and not has_tensor_betas():
+    if has_momentum and not frameworks.has_tensor_betas(torch):
         pytest.skip("this torch has no Tensor betas")
     runs = []
     for is_compiled in (False, True):

@@ -268,6 +268,8 @@ def test_momentum_is_left_alone_unless_asked() -> None:
 
 def test_tensor_lr_and_beta_are_filled_in_place() -> None:
     """A Tensor LR and Tensor betas stay the objects they are and keep their dtype."""
+    if not frameworks.has_tensor_betas(torch):
+        pytest.skip("this torch has no Tensor betas")
     lr, beta1, beta2 = torch.tensor(0.5), torch.tensor(0.9), torch.tensor(0.999)
     optimizer = make(lr, kind="Adam", betas=(beta1, beta2), foreach=False, capturable=False)
     scheduler = clr_torch.ScheduleLR(optimizer, WAVE, momentum=MOMENTUM)

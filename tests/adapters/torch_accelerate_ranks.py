@@ -1,7 +1,7 @@
 """Training on two processes, run by ``test_torch_accelerate.py``.
 
-Command: ``torchrun --nproc-per-node=2 torch_accelerate_ranks.py FOLDER``. For each seed once with a range test before it,
-and once without; each rank writes what it saw.
+Command: ``torchrun --nproc-per-node=2 torch_accelerate_ranks.py FOLDER``. For each seed once with a range test before
+it, and once without; each rank writes what it saw.
 """
 
 from __future__ import annotations

@@ -159,12 +159,12 @@ class CosineAnnealingWarmRestarts(lr_scheduler.CosineAnnealingWarmRestarts):
     def get_lr(self) -> _LRs:
         """The LR of each group at ``T_cur`` of ``T_i``."""
         position: float = self.T_cur
-        growth = self.T_mult - 1
-        if growth:
-            length = self.T_i
-            if not 0 <= position < length or (self.last_epoch - position // 1) * growth != length - self.T_0:
-                position = self._find_restart()
-        height = cosine_descent(position, self.T_i, python)
+        growth, length = self.T_mult - 1, self.T_i
+        if not growth:
+            position %= length
+        elif not 0 <= position < length or (self.last_epoch - position // 1) * growth != length - self.T_0:
+            position, length = self._find_restart(), self.T_i
+        height = cosine_descent(position, length, python)
         eta_min = self.eta_min
         return [lerp(eta_min, base_lr, height) for base_lr in self.base_lrs]
 
