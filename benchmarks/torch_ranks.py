@@ -3,8 +3,9 @@
 Command:  python benchmarks/torch_ranks.py [--quick] [--seeds N]
 Method:   two processes that talk by gloo. For 20 seeds (2 with --quick) each rank makes its own random data and trains
           a small network three updates, with a range test before and without one: by DDP, DDP with gradients as
-          bucket views, FSDP2, ZeRO, and by separate models. Compared between the ranks are the curves, their ends, the
-          number of updates and the suggested bounds; on each rank, the weights and optimizer states after the training.
+          bucket views, FSDP2, ZeRO, Accelerate, and by separate models. Compared between the ranks are the curves,
+          their ends, the number of updates and the suggested bounds; on each rank, the weights and optimizer states
+          after the training.
 Target:   no difference, and no hang.
 """
 
@@ -20,6 +21,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import accelerate
 import clr_torch
 import torch
 import torch.distributed as dist
@@ -54,11 +56,17 @@ def zero(model: nn.Module) -> torch.optim.Optimizer:
     return ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, lr=1e-2)
 
 
+def prepared(each: Any) -> Any:
+    """By Accelerate: the model in DDP, the optimizer in a wrapper."""
+    return accelerate.Accelerator(cpu=True).prepare(each)
+
+
 KINDS: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], torch.optim.Optimizer]]] = {
     "DDP": (lambda: DistributedDataParallel(network()), adam),
     "DDP, bucket views": (lambda: DistributedDataParallel(network(), gradient_as_bucket_view=True), adam),
     "FSDP2": (fsdp, adam),
     "ZeRO": (lambda: DistributedDataParallel(network()), zero),
+    "Accelerate": (lambda: prepared(network()), lambda model: prepared(adam(model))),
     "separate models": (network, adam),
 }
 
@@ -108,7 +116,9 @@ def bounds(curve: Any) -> str:
 
 
 def main(rank: int, port: int, seeds: int) -> None:
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    os.environ.update(
+        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2"
+    )
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=2, timeout=datetime.timedelta(seconds=120))
     faults = 0

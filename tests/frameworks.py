@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -27,3 +28,8 @@ def need(modules: Iterable[str]) -> None:
     assert not REQUIRED.intersection(missing), f"required here but not installed: {missing}"
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+def has_tensor_betas(torch: Any) -> bool:
+    """Whether Adam's betas may be Tensors, which torch 2.4 accepts without a word but cannot compute with."""
+    return "Tensor" in str(inspect.signature(torch.optim.Adam).parameters["betas"].annotation)

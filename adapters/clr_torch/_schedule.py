@@ -83,7 +83,7 @@ class ScheduleLR(LRScheduler):
         self._position = last_epoch
         self._groups: list[groups_of.Group] | None = None
         self._common: Schedule | None = None
-        self._ratios: list[float] = []
+        self._ratios: list[float | None] = []
         self._written: list[Any] = [None]
         self._overwritten_at = -1
         super().__init__(optimizer, last_epoch)
@@ -199,6 +199,8 @@ class ScheduleLR(LRScheduler):
         is_new = [_is_new(group, groups) for group in groups]
         for index, group in enumerate(groups):
             if "initial_lr" not in group:
+                if is_new[index] and not self._get_lr_called_within_step:
+                    continue  # the next step() measures it: the optimizer's state may bring its ratio before that
                 is_known = index < len(self.base_lrs) and not is_new[index]
                 lr = self.base_lrs[index] if is_known else groups_of.initial_lr_of_added(group, self.optimizer)
                 group["initial_lr"] = float(lr)
@@ -206,15 +208,20 @@ class ScheduleLR(LRScheduler):
         self._common = None
         if isinstance(self.schedule, Schedule):
             first = groups_of.check_first_lr(self.optimizer)
-            self._ratios = [groups_of.initial_lr(group) / first for group in groups]
+            self._ratios = [groups_of.initial_lr(group) / first if "initial_lr" in group else None for group in groups]
             if set(self._ratios) == {1.0}:
                 self._common = self.schedule
-        self._groups = groups
+        else:
+            self._ratios = [1.0] * len(groups)
+        self._groups = None if None in self._ratios else groups
 
     def _lrs(self, step: int) -> list[Any]:
         if isinstance(self.schedule, Schedule):
-            lr = self.schedule.evaluate(step, python)
-            return [lr * ratio for ratio in self._ratios]
+            lr, groups = self.schedule.evaluate(step, python), self.optimizer.param_groups
+            return [
+                groups_of.copy_of_lr(group) if ratio is None else lr * ratio
+                for group, ratio in zip(groups, self._ratios, strict=True)
+            ]
         return [schedule.evaluate(step, python) for schedule in self.schedule]
 
     def _set_momentum(self, groups: list[groups_of.Group], step: int) -> None:

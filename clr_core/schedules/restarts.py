@@ -115,7 +115,7 @@ class cosine_restarts(Schedule):
             cycle = xp.searchsorted(starts, step, side="right") - 1
             length = xp.take(xp.asarray(self._lengths), cycle)
             position = step - xp.take(starts, cycle)
-        height = (1 + xp.cos(xp.divide(position, length) * math.pi)) / 2
+        height = cosine_descent(position, length, xp)
         if self.decay == 1.0:
             return lerp(self.min_lr, self.max_lr, height)
         peak = xp.exp2(xp.multiply(cycle, self._log2_decay)) * self.max_lr
@@ -130,3 +130,8 @@ class cosine_restarts(Schedule):
         from bisect import bisect_right
 
         return bisect_right(self._restarts, step) - 1
+
+
+def cosine_descent(position: Any, length: Any, xp: Any) -> Any:
+    """``(1 + cos(pi * position / length)) / 2``: from 1 at the start of a cycle towards 0 at its end."""
+    return (1 + xp.cos(xp.divide(position, length) * math.pi)) / 2

@@ -1,7 +1,10 @@
-"""Accelerate in one process: ScheduleLR beside it and prepared by it, and the range test of what it has prepared."""
+"""Accelerate in one and two processes: ScheduleLR beside it and prepared by it, the range test of what it prepared."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import frameworks
@@ -99,7 +102,7 @@ def test_seeds_change_the_order_of_a_sampler_that_counts_passes() -> None:
     assert curves[0].losses == curves[2].losses != curves[1].losses
 
 
-def test_a_checkpoint_of_accelerate(tmp_path: Any) -> None:
+def test_a_checkpoint_of_accelerate(tmp_path: Path) -> None:
     """Registered for checkpointing, ScheduleLR goes on in mid-cycle where it was."""
     run, resumed = Run(), Run()
     run.accelerator.register_for_checkpointing(run.scheduler)
@@ -111,3 +114,20 @@ def test_a_checkpoint_of_accelerate(tmp_path: Any) -> None:
     resumed.train(4)
     assert resumed.lrs == SCHEDULE.values(8)[4:]
     assert all(map(torch.equal, run.weights(), resumed.weights()))
+
+
+def test_two_processes(tmp_path: Path) -> None:
+    """The test before a training run is one test on both ranks, and the run is as without it, with all its LRs."""
+    script = Path(__file__).with_name("torch_accelerate_ranks.py")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run([*launch, str(script), str(tmp_path)], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    for one, other in zip(*(torch.load(tmp_path / f"{rank}.pt") for rank in range(2)), strict=True):
+        (tested, plain), (tested_too, _) = one, other
+        assert tested["curve"] == tested_too["curve"]
+        assert tested["made"] == tested_too["made"] == len(tested["curve"][0])
+        assert tested["losses"] != tested_too["losses"]  # each rank has its own half of the data
+        for with_test, without in (one, other):
+            assert with_test["lrs"] == without["lrs"] == SCHEDULE.values(8)
+            assert with_test["losses"] == without["losses"]
+            assert all(map(torch.equal, with_test["weights"], plain["weights"]))

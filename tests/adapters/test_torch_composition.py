@@ -12,6 +12,9 @@ import clr_core
 torch = frameworks.load("torch")
 clr_torch = frameworks.load("clr_torch")
 
+# What torch 2.4's own SequentialLR does at a milestone.
+pytestmark = pytest.mark.filterwarnings("ignore:The epoch parameter in .scheduler.step:UserWarning")
+
 UP = clr_core.linear_ramp(0.0, 1.0, num_steps=5)
 DOWN = clr_core.linear_decay(1.0, total_steps=4)
 

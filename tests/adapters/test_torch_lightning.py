@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*logging interval"),
     pytest.mark.filterwarnings("ignore:.*no `val_dataloader`"),
     pytest.mark.filterwarnings("ignore:.*exists and is not empty"),
+    pytest.mark.filterwarnings("ignore:.*checkpoint that ended before the epoch ended"),
 ]
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
@@ -221,6 +222,124 @@ def test_a_fit_resumed_in_mid_cycle(tmp_path: Path) -> None:
     assert all(map(torch.equal, resumed.state_dict().values(), module.state_dict().values()))
     assert second.lr_scheduler_configs[0].scheduler.state_dict() == run.lr_scheduler_configs[0].scheduler.state_dict()
     assert second.callbacks[0].bounds is None
+
+
+class AddGroup(lightning.Callback):  # type: ignore[misc, name-defined]
+    """Trains the first layer as well from the fourth update on, at a third of the LR.
+
+    A resumed fit needs the group before it loads the optimizer's state. (BaseFinetuning adds its groups again as well,
+    but leaves their parameters frozen.)
+    """
+
+    has_group = False
+
+    def add(self, trainer: Any, pl_module: Any, lr: float) -> None:
+        trainer.optimizers[0].add_param_group({"params": list(pl_module.layers[0].parameters()), "lr": lr})
+
+    def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        self.has_group = checkpoint["global_step"] > 3
+
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        if self.has_group:
+            self.add(trainer, pl_module, lr=0.02)
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+        if trainer.global_step == 3:
+            self.add(trainer, pl_module, lr=trainer.optimizers[0].param_groups[0]["lr"] / 3)
+
+
+class Numbered(Module):
+    """Its batch follows from the number of the update; the momentum moves opposite to the LR."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        inputs = torch.randn(8, 8, generator=torch.Generator().manual_seed(self.global_step))
+        loss = self.layers(inputs).square().mean()
+        self.losses.append(loss.item())
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        self.layers[2].p = 0.0  # Lightning's checkpoints have no random states
+        optimizer = torch.optim.SGD(self.layers[3].parameters(), lr=0.1, momentum=0.9)
+        scheduler = clr_torch.ScheduleLR(optimizer, self.schedule, momentum=clr_core.momentum_for(self.schedule))
+        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+
+def test_resumed_at_every_update(tmp_path: Path) -> None:
+    """Interrupted at any update, before or after a group was added, it ends bit-identical, with momentum cycling."""
+    updates = 8
+
+    class Saving(lightning.Callback):  # type: ignore[misc, name-defined]
+        def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+            trainer.save_checkpoint(tmp_path / f"{trainer.global_step}.ckpt")
+
+    def fit(*callbacks: Any, checkpoint: Any = None) -> Any:
+        torch.manual_seed(0)
+        module = Numbered(clr_core.triangular2(0.0, 0.1, step_size=2))
+        run = trainer(tmp_path, callbacks=[AddGroup(), *callbacks])
+        run.fit(module, DataLoader(DATASET, batch_size=96 // (updates // 2)), ckpt_path=checkpoint, weights_only=True)
+        return module, run
+
+    def scheduled(run: Any) -> list[Any]:
+        groups = run.optimizers[0].param_groups
+        plain = [{key: value for key, value in group.items() if key != "params"} for group in groups]
+        return [plain, run.lr_scheduler_configs[0].scheduler.state_dict()]
+
+    module, run = fit(Saving())
+    assert len(module.losses) == updates
+    assert len(run.optimizers[0].param_groups) == 2
+    for update in range(1, updates):
+        resumed, again = fit(checkpoint=tmp_path / f"{update}.ckpt")
+        assert resumed.losses == module.losses[update:]
+        assert all(map(torch.equal, resumed.state_dict().values(), module.state_dict().values()))
+        assert scheduled(again) == scheduled(run)
+
+
+def test_weights_averaged_at_the_ends_of_cycles(tmp_path: Path) -> None:
+    """WeightAveraging hands over the number of the last update, for ``is_cycle_end``; ``cycle_ended`` agrees."""
+    seen: list[tuple[int, bool]] = []
+
+    class AtCycleEnds(lightning.pytorch.callbacks.WeightAveraging):  # type: ignore[misc, name-defined]
+        def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+            if step_idx is None:
+                return False
+            is_end = SCHEDULE.is_cycle_end(step_idx)
+            seen.append((step_idx, is_end))
+            return is_end
+
+    class Noting(lightning.Callback):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            self.ended: list[bool] = []
+            self.weights: list[Any] = []
+
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+            scheduler = trainer.lr_scheduler_configs[0].scheduler
+            self.ended.append(scheduler.cycle_ended)
+            if scheduler.cycle_ended:
+                self.weights.append([each.detach().clone() for each in pl_module.parameters()])
+
+    torch.manual_seed(0)
+    module, noting = Module(), Noting()
+    trainer(tmp_path, callbacks=[AtCycleEnds(), noting]).fit(module, loader())
+    assert [step for step, is_end in seen if is_end] == [5, 11]
+    assert [is_end for _, is_end in seen] == noting.ended
+    for each, *weights in zip(module.parameters(), *noting.weights, strict=True):
+        torch.testing.assert_close(each, sum(weights) / 2)
+
+
+def test_two_processes(tmp_path: Path) -> None:
+    """With DDP the range test at the start of a fit is one test, and the fit is as without it, on both ranks."""
+    script = Path(__file__).with_name("torch_lightning_ranks.py")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run([*launch, str(script), str(tmp_path)], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    assert (one["curve"], one["schedule"]) == (other["curve"], other["schedule"])
+    assert len(one["curve"][0]) > 10
+    assert one["tested"]["losses"] != other["tested"]["losses"]  # each rank has its own half of the data
+    assert all(map(torch.equal, one["tested"]["weights"], other["tested"]["weights"]))
+    for each in (one, other):
+        assert each["tested"]["losses"] == each["plain"]["losses"]
+        assert all(map(torch.equal, each["tested"]["weights"], each["plain"]["weights"]))
 
 
 def test_the_package_imports_no_trainer() -> None:

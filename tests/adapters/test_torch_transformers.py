@@ -159,3 +159,47 @@ def test_resumed_in_mid_cycle(is_passed: bool, tmp_path: Path) -> None:
     assert resumed.losses == whole.losses[8:]
     assert all(map(torch.equal, weights(whole), weights(resumed)))
     assert resumed.lr_scheduler.state_dict() == whole.lr_scheduler.state_dict()
+
+
+class AddGroup(transformers.TrainerCallback):  # type: ignore[misc, name-defined]
+    """Trains the last norm as well from the fourth update on, at a third of the LR."""
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        if state.global_step == 3:
+            optimizer, norm = parts["optimizer"], parts["model"].transformer.ln_f
+            optimizer.add_param_group({"params": list(norm.parameters()), "lr": optimizer.param_groups[0]["lr"] / 3})
+
+
+def test_resumed_at_every_update(tmp_path: Path) -> None:
+    """Interrupted at any update it ends bit-identical, with momentum cycling and a group that was added in mid-run.
+
+    Such a group is added by hand before a resumed run loads the optimizer's state, here while the LR is 0.
+    """
+    updates, schedule = 6, clr_core.triangular(0.0, 0.01, step_size=2)
+
+    def train(checkpoint: int = 0) -> tuple[Any, Any]:
+        model = network()
+        norm = list(model.transformer.ln_f.parameters())
+        rest = [each for each in model.parameters() if all(each is not other for other in norm)]
+        optimizer = torch.optim.AdamW(rest, lr=0.1)
+        scheduler = clr_torch.ScheduleLR(optimizer, schedule, momentum=clr_core.momentum_for(schedule))
+        if checkpoint > 3:
+            optimizer.add_param_group({"params": norm, "lr": 0.02})
+        run = trainer(
+            tmp_path, model, (optimizer, scheduler), max_steps=updates, save_strategy="no" if checkpoint else "steps",
+            save_steps=1,
+        )  # fmt: skip
+        run.add_callback(AddGroup())
+        run.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{checkpoint}") if checkpoint else None)
+        groups = [{key: group[key] for key in group if key != "params"} for group in optimizer.param_groups]
+        return run, groups
+
+    whole, groups = train()
+    assert len(groups) == 2
+    assert groups[1]["lr"] == pytest.approx(groups[0]["lr"] / 3)
+    for checkpoint in range(1, updates):
+        resumed, resumed_groups = train(checkpoint)
+        assert resumed_groups == groups
+        assert resumed.losses == whole.losses[checkpoint:]
+        assert all(map(torch.equal, weights(whole), weights(resumed)))
+        assert resumed.lr_scheduler.state_dict() == whole.lr_scheduler.state_dict()

@@ -10,7 +10,6 @@ accepts (a fractional step size, gamma > 1, pct_start of 0 or 1) keep torch's fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -22,6 +21,7 @@ import clr_core
 from clr_core import Schedule
 from clr_core.schedules import xp as python
 from clr_core.schedules.base import lerp
+from clr_core.schedules.restarts import cosine_descent
 
 _LRs = list[float | Tensor]
 
@@ -159,15 +159,12 @@ class CosineAnnealingWarmRestarts(lr_scheduler.CosineAnnealingWarmRestarts):
     def get_lr(self) -> _LRs:
         """The LR of each group at ``T_cur`` of ``T_i``."""
         position: float = self.T_cur
-        growth = self.T_mult - 1
-        if growth:
-            length = self.T_i
-            if not 0 <= position < length or (self.last_epoch - position // 1) * growth != length - self.T_0:
-                position = self._find_restart()
-        descent = _descent(self.T_i)
-        if descent is None:
-            return super().get_lr()
-        height = descent(position, python)
+        growth, length = self.T_mult - 1, self.T_i
+        if not growth:
+            position %= length
+        elif not 0 <= position < length or (self.last_epoch - position // 1) * growth != length - self.T_0:
+            position, length = self._find_restart(), self.T_i
+        height = cosine_descent(position, length, python)
         eta_min = self.eta_min
         return [lerp(eta_min, base_lr, height) for base_lr in self.base_lrs]
 
@@ -192,12 +189,6 @@ def _wave(mode: str, total_size: float, step_ratio: float, gamma: float) -> Sche
     except (TypeError, ValueError):
         return None
     return wave
-
-
-@lru_cache
-def _descent(length: int) -> Callable[[float, Any], Any] | None:
-    schedule = _restarts(length, 1)
-    return None if schedule is None else schedule.evaluate
 
 
 @lru_cache
