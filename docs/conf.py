@@ -32,7 +32,7 @@ python_maximum_signature_line_length = 80
 
 
 def sections(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Turn ``Error:`` and ``Source:`` into fields beside the parameters, and "Args: as X, and" into a list of its own."""
+    """Turn ``Error:`` and ``Source:`` into fields beside the parameters, and "Args: as X, and" into two of them."""
     text = "\n".join(lines)
     text = re.sub(r"^Args: (as .*), and$", r":Parameters: \1, and those below\n\nArgs:", text, flags=re.MULTILINE)
     text = re.sub(r"^Args: (as .*)$", r":Parameters: \1", text, flags=re.MULTILINE)
@@ -41,7 +41,8 @@ def sections(app: Any, what: str, name: str, obj: Any, options: Any, lines: list
         return f":{found[1]}: " + found[2].replace("\n", "\n    ")
 
     if what == "property":
-        text = text.replace(": ", "; ", 1)  # napoleon takes what stands before a colon there for a type
+        first, end, rest = text.partition("\n")
+        text = first.replace(": ", "; ") + end + rest  # napoleon takes what stands before a colon there for a type
     lines[:] = re.sub(r"^(Error|Source): ((?:.+\n?)+)", field, text, flags=re.MULTILINE).split("\n")
 
 

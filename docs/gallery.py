@@ -1,4 +1,4 @@
-"""Draws the pictures of policies.md: ``python docs/gallery.py``; with ``--check`` it says whether they are up to date."""
+"""Draws the pictures of policies.md: ``python docs/gallery.py``; ``--check`` says whether all of them are there."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ class CyclicLR(Callback):
         clr_iterations: Updates since the last ``_reset``: where in its cycles the learning rate is.
         trn_iterations: Updates since construction.
 
-    The arguments are attributes as well: set one to change the next update. Both counts go on where ``BackupAndRestore`` resumes. The logs of each epoch have ``"lr"``, the last one used.
+    The arguments are attributes as well: set one to change the next update. Both counts go on where
+    ``BackupAndRestore`` resumes. The logs of each epoch have ``"lr"``, the last one used.
 
     Differs from source: ``history["lr"]`` has the learning rate each update *used*, where that of keras-contrib has
     the next one's; where gradients are accumulated, updates are counted, not batches; arguments out of range are
