@@ -150,13 +150,16 @@ def test_pictures_of_the_guide_are_small() -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    """Every relative link and picture of README, guide and contributing exists."""
+    """Every relative link and picture of README, guide and benchmarks exists, and so does the heading it names."""
+    link = re.compile(r"""(?:\]\(|src="|srcset=")(?!https?:)([^)"\s]+)""")
+    code = re.compile(r"```.*?```|`[^`]+`|<!--.*?-->", re.DOTALL)
     paths = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *(REPOSITORY / "benchmarks").rglob("*.md")]
-    links = [
-        (path, link)
-        for path in paths
-        for link in re.findall(r"(?:\]\(|src=\"|srcset=\")(?!https?:)([^)#\"\s]+)", path.read_text(encoding="utf-8"))
-    ]
+    links = [(path, each) for path in paths for each in link.findall(code.sub("", path.read_text(encoding="utf-8")))]
     assert len(links) >= 50
-    for path, link in links:
-        assert (path.parent / link).exists(), f"{path.name}: {link}"
+    for path, each in links:
+        name, _, anchor = each.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), f"{path.name}: {each}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, each
