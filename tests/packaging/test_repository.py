@@ -123,10 +123,43 @@ def test_nothing_committed_names_a_machine() -> None:
             assert not machine.search(line), f"{name}:{number}: {line}"
 
 
-def test_the_readme_names_every_policy() -> None:
-    """The table of policies is complete."""
+def test_the_guide_has_every_policy() -> None:
+    """Its table names each, it has a picture of each, and so has the API page."""
+    page = (REPOSITORY / "docs/policies.md").read_text(encoding="utf-8")
+    api = (REPOSITORY / "docs/api/schedules.md").read_text(encoding="utf-8")
     source = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "clr_core/schedules").glob("*.py"))
     policies = re.findall(r"@policy\nclass (\w+)", source)
     assert len(policies) >= 14
     for name in policies:
-        assert f"`{name}`" in README
+        assert f"`{name}`" in page
+        assert re.search(rf"\]\(policies/{name}(_[a-z_]+)?\.svg\)", page), name
+        assert f":: {name}\n" in api
+
+
+def test_the_front_page_is_short() -> None:
+    """The README sells; what explains is in the guide."""
+    assert len(README.splitlines()) < 120
+
+
+def test_pictures_of_the_guide_are_small() -> None:
+    """There are many of them, and every clone has them all."""
+    pictures = list((REPOSITORY / "docs/policies").glob("*.svg"))
+    assert len(pictures) >= 14
+    for path in pictures:
+        assert path.stat().st_size < 30_000, path.name
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """Every relative link and picture of README, guide and benchmarks exists, and so does the heading it names."""
+    link = re.compile(r"""(?:\]\(|src="|srcset=")(?!https?:)([^)"\s]+)""")
+    code = re.compile(r"```.*?```|`[^`]+`|<!--.*?-->", re.DOTALL)
+    paths = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *(REPOSITORY / "benchmarks").rglob("*.md")]
+    links = [(path, each) for path in paths for each in link.findall(code.sub("", path.read_text(encoding="utf-8")))]
+    assert len(links) >= 50
+    for path, each in links:
+        name, _, anchor = each.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), f"{path.name}: {each}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, each

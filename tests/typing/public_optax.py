@@ -11,7 +11,7 @@ import clr_core
 
 
 def whole_job(loss_fn: Callable[..., Any], params: dict[str, jax.Array], x: jax.Array, y: jax.Array) -> None:
-    """Every public call, with the arguments of its README block."""
+    """Every public call, with the arguments of its block in the guide."""
     assert_type(clr_optax.range_test(loss_fn, params, optax.adam, (x, y)), clr_core.LRCurve)
     assert_type(clr_optax.range_test(loss_fn, params, optax.adam, (x, y), seeds=3), list[clr_core.LRCurve])
 

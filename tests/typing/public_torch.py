@@ -11,7 +11,7 @@ import clr_core
 
 
 def whole_job(model: nn.Module, loader: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
-    """Every public call, with the arguments of its README block."""
+    """Every public call, with the arguments of its block in the guide."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     curve = clr_torch.range_test(model, optimizer, nn.CrossEntropyLoss(), loader, num_steps=200, metric="accuracy")
     assert_type(curve, clr_core.LRCurve)

@@ -33,13 +33,13 @@ class CyclicLR(Callback):
         scale_mode: What ``scale_fn`` is given: ``"cycle"``, counted from 1, or ``"iterations"``.
 
     Attributes:
-        base_lr, max_lr, step_size, mode, gamma, scale_fn, scale_mode: As given; set one to change the next update.
         history: For every update since construction, lists under ``"lr"``, ``"iterations"`` and the names
             in the logs, with the loss of that update's own batches.
         clr_iterations: Updates since the last ``_reset``: where in its cycles the learning rate is.
         trn_iterations: Updates since construction.
 
-    Both counts go on where ``BackupAndRestore`` resumes. The logs of each epoch have ``"lr"``, the last one used.
+    The arguments are attributes as well: set one to change the next update. Both counts go on where
+    ``BackupAndRestore`` resumes. The logs of each epoch have ``"lr"``, the last one used.
 
     Differs from source: ``history["lr"]`` has the learning rate each update *used*, where that of keras-contrib has
     the next one's; where gradients are accumulated, updates are counted, not batches; arguments out of range are
