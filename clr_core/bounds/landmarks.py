@@ -186,12 +186,14 @@ def _median(values: Sequence[Any]) -> Any:
 def _points_read(lrs: Sequence[float], losses: Sequence[float]) -> int:
     """Points until the loss diverged: a test that was continued is read as if ``RangeTest`` had stopped it there.
 
-    Where the loss was back after a spike and diverged only later, it is read until then.
+    Where it was a spike that stopped it, after which the loss was back, it is read until the loss diverged for good.
     """
     stopped = points_until_divergence(lrs, losses, losses)
     without = points_until_divergence(lrs, without_spikes(losses), losses)
+    following = losses[stopped : stopped + 1]
+    back = bool(following) and following[0] < (losses[stopped - 1] + min(losses[:stopped])) / 2
     near = without - stopped < SPIKE or lrs[without - 1] <= lrs[stopped - 1] * 10**MEMORY
-    return stopped if near else without
+    return stopped if near and not back else without
 
 
 def _smoothed(lrs: Sequence[float], losses: Sequence[float], start: float) -> tuple[list[float], list[float]]:

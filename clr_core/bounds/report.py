@@ -24,6 +24,9 @@ NAMES = {
 MANY_EPOCHS = 20
 """From there on the report warns of overfitting."""
 
+LONGEST_BESIDE = 64
+"""Characters of a call that fit into a line of 100 beside ``bounds.schedule()``."""
+
 NOTABLE = 1.25
 """A feature is unusual if it changes max_lr by more than this factor."""
 
@@ -55,9 +58,15 @@ def call(kind: str, schedule: Any) -> str:
     if kind == "one_cycle":
         return f"clr_core.one_cycle({schedule.base_lr:.3g}, {schedule.max_lr:.3g}, {steps})"
     if kind == "warmup_stable_decay":
-        parts = f"warmup_steps={schedule.warmup_steps}, decay_steps={schedule.decay_steps}"
-        return f"clr_core.warmup_stable_decay({schedule.peak_lr:.3g}, {steps}, {parts})"
+        parts = f"{schedule.total_steps}, {schedule.warmup_steps}, {schedule.decay_steps}"
+        return f"clr_core.warmup_stable_decay({schedule.peak_lr:.3g}, {parts})"
     return f"clr_core.{kind}({schedule.initial_lr:.3g}, {steps})"
+
+
+def code(kind: str, schedule: Any) -> str:
+    """The line that makes the schedule, with what it is beside it, or below where the line would be too long."""
+    typed = call(kind, schedule)
+    return f"schedule = bounds.schedule(){'    ' if len(typed) <= LONGEST_BESIDE else chr(10) + '  '}# {typed}"
 
 
 def trust(confidence: float) -> str:

@@ -149,7 +149,7 @@ class Bounds:
         return Report(
             title=words.title(self.kind, self.plan),
             numbers=tuple(rounded.items()),
-            code=f"schedule = bounds.schedule()    # {words.call(self.kind, self.schedule())}",
+            code=words.code(self.kind, self.schedule()),
             before=tuple(before),
             scene=self.scene(),
             after=(
