@@ -45,7 +45,7 @@ ADAPTIVE = FAMILIES[2]
 CAP, CLEAR_SIGNAL = 0.5, 3.0
 """Of an adaptive optimizer ``max_lr`` is at most half the LR at which the loss rises, where that was seen and the drop
 is at least three standard deviations of one loss. Their early rises are real in wide and pretrained networks, of which
-the fit has seen none; on the recordings, the cap loses nothing."""
+the fit has seen few; on the recordings, the cap loses nothing."""
 
 UNKNOWN = FAMILIES[1:3]
 """The families between which the output is averaged for an unknown optimizer."""
