@@ -12,20 +12,23 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from results import Results
+from runs import Run
+from tabular import shown, table
 from tasks import Task
 
+METHODS = "triangular", "linear to 0"
 PAPER = 0.36
 ENOUGH = 2
 HEADER = (
     "",
     "default LR reaches, after",
-    "CLR: updates",
+    "CLR reaches that after",
     "share",
-    "of the whole run",
-    "linear decay: share",
-    "best fixed LR of {} reaches, after",
-    "CLR: share of that",
-    "linear decay: share",
+    "share, linear decay",
+    "share of the default's whole run",
+    "best fixed LR of a grid reaches, after",
+    "CLR, share of that",
+    "linear decay, share of that",
 )
 
 
@@ -38,21 +41,23 @@ def first_at(curve: Sequence[tuple[int, float]], target: float) -> int:
     return next(step for step, accuracy in curve if accuracy >= target)
 
 
-def needed(results: Results, task: Task, method: str, target: float) -> float | None:
-    """The updates that a method needs, those of its range tests among them; None if no budget is enough."""
-    for updates in task.budgets:
-        runs = results.of(task, method, updates)
-        if runs and fmean(run.accuracy for run in runs) >= target:
-            return fmean(run.made + run.tested for run in runs)
-    return None
+def needed(results: Results, task: Task, method: str, target: float) -> list[Run]:
+    """The runs with the smallest budget that is enough; none if there is none."""
+    found = (results.of(task, method, updates) for updates in task.budgets)
+    return next((runs for runs in found if runs and fmean(run.accuracy for run in runs) >= target), [])
 
 
-def share(updates: float | None, of: int) -> str:
-    return "more than all" if updates is None else f"{updates / of:.2f}"
+def updates_of(runs: Sequence[Run]) -> float:
+    """The updates of a run and of its range test, the mean over the seeds."""
+    return fmean(run.made + run.tested for run in runs)
 
 
-def reach_row(results: Results, task: Task) -> tuple[list[str], float | None] | None:
-    """The cells of one task, and the share of the default's updates that cycles need."""
+def share(runs: Sequence[Run], of: int) -> str:
+    return f"{updates_of(runs) / of:.2f}" if runs else "no budget is enough"
+
+
+def reach_row(results: Results, task: Task) -> tuple[list[str], tuple[str, bool]] | None:
+    """The cells of one task, and the verdict."""
     curves = {lr: results.curve(task, f"fixed {lr:g}", task.updates) for lr in task.grid}
     curves = {lr: curve for lr, curve in curves.items() if curve}
     if task.default_lr not in curves or not results.of(task, "triangular", task.budgets[0]):
@@ -60,32 +65,22 @@ def reach_row(results: Results, task: Task) -> tuple[list[str], float | None] | 
     best_lr = max(curves, key=lambda lr: level(curves[lr]))
     target, best_target = level(curves[task.default_lr]), level(curves[best_lr])
     whole, best_whole = first_at(curves[task.default_lr], target), first_at(curves[best_lr], best_target)
-    cycles, linear = (needed(results, task, method, target) for method in ("triangular", "linear to 0"))
-    best = [needed(results, task, method, best_target) for method in ("triangular", "linear to 0")]
+    cycles, linear = (needed(results, task, method, target) for method in METHODS)
     cells = [
         task.name,
-        f"{100 * target:.2f}, {whole}",
-        "" if cycles is None else f"{cycles:.0f}",
+        f"{100 * target:.2f} %, {whole}",
+        f"{updates_of(cycles):.0f} ({shown([run.accuracy for run in cycles])} %)" if cycles else "",
         f"**{share(cycles, whole)}**",
-        share(cycles, task.updates),
         share(linear, whole),
-        f"{best_lr:g}: {100 * best_target:.2f}, {best_whole}",
-        *(share(updates, best_whole) for updates in best),
+        share(cycles, task.updates),
+        f"{best_lr:g}: {100 * best_target:.2f} %, {best_whole}",
+        *(share(needed(results, task, method, best_target), best_whole) for method in METHODS),
     ]
-    return cells, None if cycles is None else cycles / whole
+    words = f"{task.name}: {share(cycles, whole)}" + (" of the default's updates" if cycles else "")
+    return cells, (words, bool(cycles) and updates_of(cycles) <= PAPER * whole)
 
 
-def reach_table(results: Results, tasks: Sequence[Task]) -> tuple[str, list[tuple[str, bool]]]:
-    """The table, and a verdict for each task."""
-    from tables import table
-
-    rows, verdicts = [], []
-    for task in tasks:
-        found = reach_row(results, task)
-        if found:
-            cells, ratio = found
-            rows.append(cells)
-            words = "no budget is enough" if ratio is None else f"{ratio:.2f} of the default's updates"
-            verdicts.append((f"{task.name}: {words}", ratio is not None and ratio <= PAPER))
-    header = [each.format("a grid") for each in HEADER]
-    return (table(header, rows) if rows else ""), verdicts
+def reach_table(results: Results, tasks: Sequence[Task]) -> tuple[str, dict[str, tuple[str, bool]]]:
+    """The table, and the verdicts by task."""
+    rows = {task.name: row for task in tasks if (row := reach_row(results, task))}
+    return table(HEADER, [cells for cells, _ in rows.values()]), {name: verdict for name, (_, verdict) in rows.items()}
