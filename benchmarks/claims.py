@@ -6,6 +6,7 @@ Method:   scikit-learn's digits, 5,000 images of MNIST and the text of Python's 
           Every run is a row of results/claims.csv as soon as it has ended: interrupted work goes on where it stopped,
           and another version of the rule for the bounds repeats only what depends on it. claims.md is made from that
           file; claims that did not hold come first. Linear decay to zero from the same peak stands beside CLR.
+Columns:  those of the CSV file are explained in papers/runs.py.
 Needs:    torch, mlxtend, scikit-learn; optax for the digits in JAX; for claim h prodigyopt, schedulefree, lightning and
           fastai, each left out where it is missing. fastai wants torchvision, which it does not need here: install it
           with --no-deps, as in the peers env of tox.ini.
@@ -75,12 +76,13 @@ def main() -> None:
 
 
 def quickest(needed: dict[Key, None]) -> dict[Key, None]:
-    """Each method once, at the smallest of its budgets, on the first task that has it."""
-    found: dict[str, Key] = {}
+    """Each method once, at the smallest of its budgets, on the first task that has it, and those in Optax."""
+    found: dict[tuple[str, bool], Key] = {}
     for key in needed:
-        held = found.setdefault(key.method, key)
+        kind = key.method, key.task.endswith("Optax")
+        held = found.setdefault(kind, key)
         if key.task == held.task and key.updates < held.updates:
-            found[key.method] = key
+            found[kind] = key
     return dict.fromkeys(found.values())
 
 

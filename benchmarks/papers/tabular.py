@@ -18,4 +18,4 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
 
 def shown(values: Sequence[float], digits: int = 2) -> str:
     mean, error = mean_and_error([100 * value for value in values])
-    return f"{mean:.{digits}f} ± {error:.{digits}f}"
+    return f"{mean:.{digits}f}" + (f" ± {error:.{digits}f}" if len(values) > 1 else "")
