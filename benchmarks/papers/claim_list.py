@@ -18,7 +18,7 @@ CLAIMS = {
     "e": "Step sizes of 2 to 10 epochs, and base_lr of a third or a quarter of max_lr, do equally well (Smith 2015).",
     "f": "Between suggested bounds, cycles do as well as any other schedule.",
     "g": "An ensemble of snapshots is better than the last model (Huang et al. 2017).",
-    "h": "Cycles between suggested bounds do as well as what people would pick instead.",
+    "h": "Cycles between suggested bounds do as well as what people would pick instead, of other libraries.",
 }
 FINDERS = "fastai", "Lightning's tuner"
 RESNET, FULL_RESNET = TASKS[6], TASKS[7]
@@ -43,8 +43,8 @@ def article(task: Task) -> Iterator[tuple[str, int]]:
         yield method, 4 * epoch
 
 
-def keys(claim: str, *, seeds: int, resnet18: bool) -> Iterator[Key]:
-    """What must have been run for a claim."""
+def keys(claim: str, *, seeds: int, resnet18: bool = False, all_libraries: bool = False) -> Iterator[Key]:
+    """What must have been run for a claim; with ``all_libraries`` also with those that are not installed."""
 
     def each(task: Task, method: str, updates: int, count: int = seeds) -> Iterator[Key]:
         return (Key(task.name, method, updates, seed) for seed in range(count))
@@ -85,7 +85,7 @@ def keys(claim: str, *, seeds: int, resnet18: bool) -> Iterator[Key]:
                 yield from each(task, "linear to 0", task.updates)
         case "h":
             for task in MAIN:
-                for method in filter(is_installed, NEEDS):
+                for method in NEEDS if all_libraries else filter(is_installed, NEEDS):
                     if task.steps_per_epoch or method not in FINDERS:
                         yield from each(task, method, task.half + (0 if method in FINDERS else TEST_UPDATES))
                 for method in ("triangular", "linear to 0", "one cycle"):

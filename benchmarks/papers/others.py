@@ -102,7 +102,11 @@ def lightning(task: Task, name: str, updates: int, seed: int) -> list[Run]:
 @contextlib.contextmanager
 def quiet() -> Any:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         yield
 

@@ -28,10 +28,12 @@ class Results:
         runs = self.of(task, method, updates)
         return [run.accuracies[run.steps.index(step)] for run in runs if step in run.steps]
 
-    def stop(self, task: Task, index: int) -> list[float]:
-        """At the turning points of the longest run of cycles, counted from its end."""
+    def middles_and_ends(self, task: Task) -> tuple[list[float], list[float]]:
+        """Of the longest run of cycles: in the middle of all cycles but the first, and the mean of the ends around."""
         runs = self.of(task, "triangular", task.updates)
-        return [run.accuracies[index] for run in runs if len(run.accuracies) >= 3]
+        middles = [fmean(run.accuracies[2::2]) for run in runs]
+        ends = [fmean((fmean(run.accuracies[1:-2:2]), fmean(run.accuracies[3::2]))) for run in runs]
+        return middles, ends
 
     def curve(self, task: Task, method: str, updates: int) -> list[tuple[int, float]]:
         """Updates and the mean accuracy over the seeds."""

@@ -12,6 +12,7 @@ from statistics import fmean
 
 from claim_list import CLAIMS, MAIN, MOMENTUM, WITH_EPOCHS, article, keys, optax_tasks, task_of
 from methods import BASES, SHAPES, STEP_SIZES
+from others import NEEDS
 from reach import ENOUGH, reach_table
 from results import Results
 from runs import Run
@@ -80,7 +81,8 @@ class Section:
             self.verdicts.append((f"{words}: {mean:+.2f} ± {error:.2f} points", held(mean, error)))
 
     def text(self) -> str:
-        lines = [f"## {self.claim}. {CLAIMS[self.claim]}", "", f"{self.summary[0].upper()}{self.summary[1:]}.", ""]
+        summary = self.summary.replace("does not", "Does not").replace("holds", "Holds")
+        lines = [f"## {self.claim}. {CLAIMS[self.claim]}", "", f"{summary}.", ""]
         lines += [f"* {words}, {'yes' if held else '**no**'}" for words, held in self.verdicts]
         return "\n".join([*lines, "", *self.tables])
 
@@ -148,15 +150,16 @@ def claim_c(results: Results, section: Section) -> None:
 
 
 def claim_d(results: Results, section: Section) -> None:
-    stops: list[Cell] = [
-        ("at the end of the last but one", lambda task: results.stop(task, -3)),
-        ("in the middle of the last cycle", lambda task: results.stop(task, -2)),
-        ("at its end", lambda task: results.stop(task, -1)),
-    ]
     for task in MAIN:
-        end, middle = (of(task) for _, of in stops[:2])
-        section.judge(f"{task.name}: the end of a cycle minus the middle of the next", end, middle, is_more)
-    section.compare(MAIN, stops)
+        middles, ends = results.middles_and_ends(task)
+        section.judge(f"{task.name}: ends minus middles", ends, middles, is_more)
+    section.compare(
+        MAIN,
+        [
+            ("in the middle of all cycles but the first", lambda task: results.middles_and_ends(task)[0]),
+            ("at the ends before and after", lambda task: results.middles_and_ends(task)[1]),
+        ],
+    )
 
 
 def claim_e(results: Results, section: Section) -> None:
@@ -171,23 +174,31 @@ def claim_e(results: Results, section: Section) -> None:
     section.compare(WITH_EPOCHS, cells(results, [*BASES, "linear to 0"], lambda task: task.half))
 
 
+FEWEST = 3
+"""Methods beside CLR without which a task is not judged: its runs are not complete."""
+
+
 def against_all(results: Results, section: Section) -> None:
-    """Cycles beside every other method of the claim."""
-    needed = dict.fromkeys(key[:3] for key in keys(section.claim, seeds=1, resnet18=False))
-    updates = {(task, method): updates for task, method, updates in needed}
+    """Cycles beside every other method of claim f, and for claim h beside those of other libraries."""
+    updates = {(task, method): updates for task, method, updates, _ in keys(section.claim, seeds=1, all_libraries=True)}
     methods = dict.fromkeys(method for _, method in updates)
+    rivals = NEEDS if section.claim == "h" else [method for method in methods if method != "triangular"]
 
     def of(method: str) -> Callable[[Task], list[float]]:
         return lambda task: results.end(task, method, updates.get((task.name, method), 0))
 
+    tasks = []
     for task in MAIN:
-        others = {method: of(method)(task) for method in methods if method != "triangular"}
-        others = {method: values for method, values in others.items() if values}
-        if others:
-            best = max(others, key=lambda method: fmean(others[method]))
+        scores = {method: values for method in rivals if (values := of(method)(task))}
+        if len(scores) >= FEWEST:
+            tasks.append(task)
+            best = max(scores, key=lambda method: fmean(scores[method]))
             words = f"{task.name}: CLR minus the best other, {best}"
-            section.judge(words, of("triangular")(task), others[best], is_as_good)
-    section.compare(MAIN, [("CLR" if method == "triangular" else method, of(method)) for method in methods])
+            section.judge(words, of("triangular")(task), scores[best], is_as_good)
+    ours = ", suggested bounds" if section.claim == "h" else ""
+    labels = {method: method if method in NEEDS else f"{method}{ours}" for method in methods}
+    labels["triangular"] = "CLR, suggested bounds"
+    section.compare(tasks, [(label, of(method)) for method, label in labels.items()])
 
 
 def claim_g(results: Results, section: Section) -> None:
