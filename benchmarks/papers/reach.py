@@ -67,7 +67,7 @@ def reach_row(results: Results, task: Task) -> tuple[list[str], tuple[str, bool]
     whole, best_whole = first_at(curves[task.default_lr], target), first_at(curves[best_lr], best_target)
     cycles, linear = (needed(results, task, method, target) for method in METHODS)
     cells = [
-        task.name,
+        f"{task.name} ({len(results.of(task, METHODS[0], task.budgets[0]))} seeds)",
         f"{100 * target:.2f} %, {whole}",
         f"{updates_of(cycles):.0f} ({shown([run.accuracy for run in cycles])} %)" if cycles else "",
         f"**{share(cycles, whole)}**",

@@ -22,8 +22,8 @@ from tasks import Task
 HEADER = """# The claims about cyclical learning rates, measured
 
 Made by `python benchmarks/claims.py` from `results/claims.csv`; the header of the script has the method. Accuracy on
-held-out data in per cent after the last update, mean ± standard error over {seeds} seeds; the best of each column is
-bold. Rule for the bounds: {rule}.
+held-out data in per cent after the last update, mean ± standard error over the seeds; the best of each column is bold.
+Rule for the bounds: {rule}.
 """
 
 
@@ -69,7 +69,9 @@ class Section:
             if any(row[1:]):
                 rows.append(row)
         if rows:
-            self.tables.append(table(["", *columns], rows))
+            seeds = [min(len(values) for values in column if values) for column in columns.values()]
+            titles = [f"{name} ({count} seeds)" for name, count in zip(columns, seeds, strict=True)]
+            self.tables.append(table(["", *titles], rows))
 
     def judge(
         self, words: str, ours: Sequence[float], theirs: Sequence[float], held: Callable[[float, float], bool]
@@ -98,8 +100,9 @@ def report(runs: Sequence[Run]) -> str:
         [f"{each.claim}. {CLAIMS[each.claim]}", each.summary, "; ".join(f"{k}: {v}" for k, v in each.best.items())]
         for each in found
     ]
-    head = HEADER.format(seeds=max((run.seed for run in runs), default=0) + 1, rule=rule)
-    return "\n".join([head, table(["claim", "result", "the best"], rows), *(each.text() for each in found)])
+    return "\n".join(
+        [HEADER.format(rule=rule), table(["claim", "result", "the best"], rows), *(each.text() for each in found)]
+    )
 
 
 def is_more(mean: float, error: float) -> bool:
