@@ -35,7 +35,7 @@ FITTED = tuple(KIND_BIASES)
 """The kinds of schedules that the rule was fitted to."""
 
 AS_ONE_CYCLE = dict.fromkeys(("linear_decay", "cosine_decay", "warmup_stable_decay"), 0.6)
-"""The other kinds, each with its ``max_lr`` as a multiple of one cycle's. Their best peaks are 0.45 to 0.53 of that on
+"""The other kinds, each with its ``max_lr`` as a multiple of one cycle's. Their best peaks are 0.56 to 0.60 of that on
 small networks (``benchmarks/suggestion/decays.py``), and 0.6 to 0.9 where pretrained and larger ones warm up."""
 
 KINDS = (*FITTED, *AS_ONE_CYCLE)
