@@ -72,7 +72,8 @@ def draw_accuracies(axes: Any, ink: str) -> None:
         x, ends = list(medians[run]), list(found[run].values())[-1]
         label, diverged = LABELS[run], sum(accuracy < 0.5 for accuracy in ends)
         if diverged:
-            label += f"\n({diverged} of {len(ends)} seeds diverge)"
+            verb = "diverges" if diverged == 1 else "diverge"
+            label += f"\n({diverged} of {len(ends)} seeds {verb})"
         else:
             quartiles = [statistics.quantiles(found[run][at], n=4, method="inclusive") for at in x]
             low, _, high = zip(*quartiles, strict=True)
