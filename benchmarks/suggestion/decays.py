@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from recorded import APART, DRAWN, Truth, pairs
+from recorded import APART, DRAWN, Truth, by_task
 
 import clr_core
 
@@ -45,11 +45,7 @@ def schedules(total_steps: int) -> dict[str, clr_core.Schedule]:
 
 def chosen() -> list[Any]:
     """A pair of each of the first tasks."""
-    by_task: dict[str, dict[str, Any]] = {}
-    for pair in pairs(DRAWN):
-        by_task.setdefault(pair.task, {})[pair.optimizer] = pair
-    tasks = list(islice(by_task.values(), TASKS))
-    return [of_task[OPTIMIZERS[place % 2]] for place, of_task in enumerate(tasks)]
+    return [of[OPTIMIZERS[place % 2]] for place, of in enumerate(islice(by_task(DRAWN).values(), TASKS))]
 
 
 def rows(pair: Any) -> list[list[Any]]:

@@ -18,7 +18,7 @@ from typing import Any
 import drawn
 import numpy as np
 from generate import Trainer
-from recorded import CLASSES, DRAWN, HELD_OUT, LENGTHS, MOMENTUM, SCHEDULES, Pair, pairs
+from recorded import DRAWN, HELD_OUT, LENGTHS, SCHEDULES, Pair, by_task
 from score import stopped
 
 import clr_core
@@ -31,7 +31,6 @@ WAYS = ("one", "three", "find")
 
 def tests_of(pair: Pair, trainer: Trainer) -> Any:
     """A function that runs a range test of the pair, with three seeds to choose from."""
-    labels = {"optimizer": CLASSES[pair.optimizer], "momentum": MOMENTUM.get(pair.optimizer)}
 
     @cache
     def outcomes(start_lr: float, end_lr: float, num_steps: int) -> Any:
@@ -43,7 +42,7 @@ def tests_of(pair: Pair, trainer: Trainer) -> Any:
     def run_range_test(start_lr: float, end_lr: float, num_steps: int, seed: int = 0) -> clr_core.LRCurve:
         lrs, losses, accuracies = outcomes(start_lr, end_lr, num_steps)
         accuracy = accuracies[seed].astype(float) if accuracies.any() else None
-        curve = clr_core.LRCurve(lrs.tolist(), losses[seed].astype(float), accuracy, **labels)
+        curve = clr_core.LRCurve(lrs.tolist(), losses[seed].astype(float), accuracy, **pair.curve_labels)
         return stopped(curve, "exponential")
 
     return run_range_test
@@ -69,14 +68,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one task")
     arguments = parser.parse_args()
     folder, tasks = (HELD_OUT, drawn.HELD_OUT) if arguments.held_out else (DRAWN, drawn.DEVELOPMENT)
-    by_task: dict[str, dict[str, Pair]] = {}
-    for pair in pairs(folder):
-        by_task.setdefault(pair.task, {})[pair.optimizer] = pair
-    count = 1 if arguments.quick else min(arguments.tasks, len(by_task))
-    names = [list(by_task)[place * len(by_task) // count] for place in range(count)]
+    recorded = by_task(folder)
+    count = 1 if arguments.quick else min(arguments.tasks, len(recorded))
+    names = [list(recorded)[place * len(recorded) // count] for place in range(count)]
     rows: list[tuple[str, dict[str, tuple[float, bool, int]]]] = []
     for number, name in enumerate(names):
-        pair = by_task[name][OPTIMIZERS[number % 2]]
+        pair = recorded[name][OPTIMIZERS[number % 2]]
         run = tests_of(pair, Trainer(tasks[name]))
         plan = exact_plan(pair.total_steps(), pair.steps_per_epoch)
         for schedule in SCHEDULES:

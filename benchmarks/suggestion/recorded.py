@@ -135,7 +135,7 @@ class Pair:
                 losses = self[f"{name}/loss"] * self["before"].mean()
                 accuracies = self[f"{name}/accuracy"] / self.arrays["batch"]
                 result[mode, length] = [
-                    clr_core.LRCurve(lrs, loss, accuracy if accuracy.any() else None, **self._labels)
+                    clr_core.LRCurve(lrs, loss, accuracy if accuracy.any() else None, **self.curve_labels)
                     for loss, accuracy in zip(losses, accuracies, strict=True)
                 ]
         return result
@@ -148,14 +148,23 @@ class Pair:
             points, known = np.arange(length), np.arange(0, length, VALIDATED_EVERY)
             losses = self[f"{mode}/{length}/validation"] * self["before"].mean()
             result[mode, length] = [
-                clr_core.LRCurve(training.lrs, np.interp(points, known, loss), **self._labels)
+                clr_core.LRCurve(training.lrs, np.interp(points, known, loss), **self.curve_labels)
                 for training, loss in zip(self.curves[mode, length], losses, strict=True)
             ]
         return result
 
     @property
-    def _labels(self) -> Any:
+    def curve_labels(self) -> Any:
+        """What an ``LRCurve`` of this pair says of its optimizer."""
         return {"optimizer": CLASSES[self.optimizer], "momentum": MOMENTUM.get(self.optimizer)}
+
+
+def by_task(folder: str) -> dict[str, dict[str, Pair]]:
+    """The pairs of one folder by their task, then by their optimizer."""
+    found: dict[str, dict[str, Pair]] = {}
+    for pair in pairs(folder):
+        found.setdefault(pair.task, {})[pair.optimizer] = pair
+    return found
 
 
 def pairs(folder: str) -> Iterator[Pair]:

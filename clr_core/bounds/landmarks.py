@@ -189,9 +189,10 @@ def _points_read(lrs: Sequence[float], losses: Sequence[float]) -> int:
     Where it was a spike that stopped it, after which the loss was back, it is read until the loss diverged for good.
     """
     stopped = points_until_divergence(lrs, losses, losses)
+    if stopped == len(losses):
+        return stopped
     without = points_until_divergence(lrs, without_spikes(losses), losses)
-    following = losses[stopped : stopped + 1]
-    back = bool(following) and following[0] < (losses[stopped - 1] + min(losses[:stopped])) / 2
+    back = losses[stopped] < (losses[stopped - 1] + min(losses[:stopped])) / 2
     near = without - stopped < SPIKE or lrs[without - 1] <= lrs[stopped - 1] * 10**MEMORY
     return stopped if near and not back else without
 
