@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 STOP_REASONS = ("completed", "diverged", "non_finite", "interrupted")
 
+INFINITE = 1e100
+"""Losses and metrics from there on count as infinite, so that sums and squares of the others are finite."""
+
 
 @dataclass(frozen=True)
 class LRCurve:
@@ -111,9 +114,9 @@ class LRCurve:
     def finite_points(self) -> int:
         """How many points there are before the first loss that is not finite.
 
-        A loss beyond 1e100 counts as infinite, so that sums and squares of the others are finite.
+        A loss beyond 1e100 counts as infinite.
         """
-        return next((i for i, loss in enumerate(self.losses) if not abs(loss) < 1e100), len(self))
+        return next((i for i, loss in enumerate(self.losses) if not abs(loss) < INFINITE), len(self))
 
     @property
     def decades(self) -> float:
@@ -208,7 +211,9 @@ class LRCurve:
         from clr_core.range_test.picture import scene_of_losses
 
         count = self.finite_points
-        metrics = None if self.metrics is None else self.metrics[:count]
+        metrics = self.metrics and self.metrics[:count]
+        if metrics and not all(abs(metric) < INFINITE for metric in metrics):
+            metrics = None
         return scene_of_losses(self.lrs[:count], self.losses[:count], metrics)
 
     def plot(self, path: str | PathLike[str] | None = None, *, ax: Any = None) -> Any:

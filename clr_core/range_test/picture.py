@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from clr_core.range_test.smoothing import smooth, without_spikes
@@ -15,7 +14,7 @@ def scene_of_losses(lrs: Sequence[float], losses: Sequence[float], metrics: Sequ
     Args:
         lrs: Of the finite part of a curve.
         losses: As many finite numbers; what diverged is drawn at the upper edge.
-        metrics: As many numbers, or None.
+        metrics: As many finite numbers, or None.
     """
     low, high = _limits_of_interest(losses)
     clipped = tuple(min(loss, high) for loss in losses)
@@ -24,7 +23,7 @@ def scene_of_losses(lrs: Sequence[float], losses: Sequence[float], metrics: Sequ
         Series("smoothed", tuple(lrs), tuple(smooth(lrs, clipped)), is_line=True),
     )
     right = None
-    if metrics and all(map(math.isfinite, metrics)):
+    if metrics:
         right = Series("accuracy, smoothed", tuple(lrs), tuple(smooth(lrs, metrics)), is_line=True)
     return Scene("Range test", "learning rate", "loss", True, (low, high), series if losses else (), right=right)
 

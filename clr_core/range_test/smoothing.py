@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -78,12 +79,10 @@ def fit_lines(lrs: Sequence[float], losses: Sequence[float], decades: float) -> 
     values = [check.real(f"losses[{index}]", loss) for index, loss in enumerate(losses)]
     if not values:
         return [], []
-    # Sums are taken of small numbers, whatever the size and offset of the losses.
-    offset = values[0] / 2 + values[-1] / 2
-    size = max(abs(value / 2 - offset / 2) for value in values) * 2 or 1.0
-    if not math.isfinite(size):
-        raise ValueError("losses must differ by less than the largest float")
-    scaled = [(value - offset) / size for value in values]
+    # Sums are taken of small numbers, whatever the size and offset of the losses; halves, as a difference may overflow.
+    offset = values[0] / 4 + values[-1] / 4
+    size = max(abs(value / 2 - offset) for value in values) or 0.5
+    scaled = [(value / 2 - offset) / size for value in values]
     left = _one_sided_sums(logs, scaled, decades)
     right = _one_sided_sums([-x for x in reversed(logs)], scaled[::-1], decades)[::-1]
     fitted, slopes = [], []
@@ -94,9 +93,13 @@ def fit_lines(lrs: Sequence[float], losses: Sequence[float], decades: float) -> 
         determinant = s0 * s2 - s1 * s1
         # With no other point in reach there is no slope to speak of.
         slope = (s0 * t1 - s1 * t0) / determinant if determinant > 1e-12 * s0 * s0 * decades**2 else 0.0
-        fitted.append((t0 - slope * s1) / s0 * size + offset)
-        slopes.append(slope * size)
+        fitted.append(_doubled((t0 - slope * s1) / s0 * size + offset))
+        slopes.append(_doubled(slope * size))
     return fitted, slopes
+
+
+def _doubled(half: float) -> float:
+    return min(max(2 * half, -sys.float_info.max), sys.float_info.max)
 
 
 def without_spikes(losses: Sequence[float]) -> list[float]:

@@ -57,6 +57,16 @@ def test_a_straight_line_in_log_lr_comes_back(slope: float, height: float, count
     assert smooth(lrs, losses) == pytest.approx(losses, abs=1e-7 * (abs(slope) * 5 + abs(height) + 1))
 
 
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_any_finite_losses_are_smoothed(losses: list[float]) -> None:
+    """Whatever their size, up to the largest float, the result is finite and in proportion to the losses."""
+    lrs = [10 ** (-5 + i / 10) for i in range(len(losses))]
+    smoothed, small = smooth(lrs, losses), smooth(lrs, [loss / 2**60 for loss in losses])
+    assert all(map(math.isfinite, smoothed))
+    tolerance = 1e-9 * max(map(abs, losses)) / 2**60 + 5e-324
+    assert [loss / 2**60 for loss in smoothed] == pytest.approx(small, rel=1e-9, abs=tolerance)
+
+
 def test_smoothing_equals_the_weighted_least_squares_it_claims() -> None:
     """The linear-time sums give the fit of the docstring, computed here point by point."""
     generator = random.Random(3)
