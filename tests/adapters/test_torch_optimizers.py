@@ -93,6 +93,28 @@ def test_a_compiled_step_is_one_graph(has_momentum: bool) -> None:
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method. is deprecated:DeprecationWarning")
+def test_compiled_sgd_with_momentum_is_compiled_as_often_as_without_a_scheduler() -> None:
+    """Twice in 100 updates, also at a constant LR: the first update makes the momentum buffers."""
+    dynamo = pytest.importorskip("torch._dynamo.testing")
+    counts = []
+    for schedules in ({}, {"schedule": SCHEDULE}, {"schedule": SCHEDULE, "momentum": MOMENTUM}):
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=torch.tensor(0.5), momentum=0.9, foreach=False)
+        scheduler = clr_torch.ScheduleLR(optimizer, **schedules) if schedules else None
+        counter = dynamo.CompileCounter()
+        torch.compiler.reset()
+        step = torch.compile(optimizer.step, backend=counter)
+        for _ in range(100):
+            for each in model.parameters():
+                each.grad = torch.ones_like(each)
+            step()
+            if scheduler is not None:
+                scheduler.step()
+        counts.append(counter.frame_count)
+    assert counts == [2, 2, 2]
+
+
 def test_weights_averaged_at_the_ends_of_cycles() -> None:
     """swa_utils: updated where a cycle has ended, the average is that of the weights there; SWALR may take over."""
     model = network()

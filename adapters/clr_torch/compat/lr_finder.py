@@ -197,13 +197,16 @@ class LRFinder:
                 return self.criterion(self.model(batch[0]), batch[1]), batch[1]
 
         def train_step() -> Any:
-            self.model.train()
+            if validation is not None or not losses:
+                self.model.train()
             self.optimizer.zero_grad()
-            total = 0.0
+            total: Any = None
             for _ in range(accumulation_steps):
-                loss = batch_loss(train)[0] / accumulation_steps
+                loss = batch_loss(train)[0]
+                if accumulation_steps > 1:
+                    loss = loss / accumulation_steps
                 (self.grad_scaler.scale(loss) if self.amp_backend else loss).backward()
-                total = total + loss.detach()
+                total = loss.detach() if total is None else total + loss.detach()
             if self.amp_backend:
                 self.grad_scaler.step(self.optimizer)
                 self.grad_scaler.update()
