@@ -5,7 +5,7 @@
 Reads the development pairs in modern/recordings; with --held-out the others, once a rule is committed. For each pair
 and budget: the best peak LR of every schedule; the peaks that the rule suggests from each range test and their
 confidence; mean regret of the rule and of the peers over the range tests and the three schedules of the rule. At the
-end, means by kind.
+end, means by kind; of pretrained networks also from the validation losses of the same range tests.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from score import stopped
 import clr_core
 
 OURS = "clr"
+BATCHES, VALIDATION = "losses of batches", "validation losses"
+"""What a rule reads."""
+
 RULED = ("constant", "cyclic", "one_cycle")
 
 
@@ -35,9 +38,11 @@ def suggestion(curve: clr_core.LRCurve, schedule: str, pair: Pair, budget: int) 
 
 
 def rows(pair: Pair) -> list[dict[str, Any]]:
-    """One for each budget, range test, schedule and rule."""
+    """One for each budget, range test, kind of loss, schedule and rule."""
     found = []
-    for (mode, length), curves in pair.curves.items():
+    every = [(BATCHES, *item) for item in pair.curves.items()]
+    every += [(VALIDATION, *item) for item in pair.validation_curves.items()]
+    for reading, (mode, length), curves in every:
         for curve in curves:
             ours = stopped(curve, "exponential")
             theirs = {name: rule(curve.lrs, curve.losses) for name, rule in peers.RULES.items()}
@@ -47,6 +52,7 @@ def rows(pair: Pair) -> list[dict[str, Any]]:
                     for rule, lr in {OURS: of and of.max_lr, **theirs}.items():
                         found.append(
                             {
+                                "reading": reading,
                                 "kind": pair.labels.kind,
                                 "family": pair.labels.family,
                                 "budget": budget,
@@ -76,7 +82,7 @@ def summary(name: str, found: list[dict[str, Any]]) -> str:
     above = np.mean(np.array(sure) > 0.2) if sure else np.nan
     answered = np.mean([row["answered"] for row in found])
     return (
-        f"{name:32} clr {means[OURS]:.3f}, best peer {means[best]:.3f} ({best}), ignite {means['ignite']:.3f}; "
+        f"{name:48} clr {means[OURS]:.3f}, best peer {means[best]:.3f} ({best}), ignite {means['ignite']:.3f}; "
         f"answered {answered:.2f}; confidence > 0.5: {len(sure)} suggestions, {above:.2f} lose more than 0.2"
     )
 
@@ -97,7 +103,7 @@ def main() -> None:
             best = ", ".join(f"{schedule} {truth.best_lr:.2g}" for schedule, truth in truths.items())
             losses = ", ".join(f"{truth.losses.min():.4g}" for truth in truths.values())
             print(f"  {budget} updates: best {best}; loss {losses}")
-            of_budget = [row for row in found if row["budget"] == budget]
+            of_budget = [row for row in found if (row["budget"], row["reading"]) == (budget, BATCHES)]
             for mode, length in pair.curves if arguments.detail else ():
                 mine = [row for row in of_budget if (row["mode"], row["length"], row["rule"]) == (mode, length, OURS)]
                 said = ", ".join(
@@ -109,8 +115,9 @@ def main() -> None:
             print(f"  {summary('', of_budget).strip()}")
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in everything:
-        groups[row["kind"]].append(row)
-        groups[f"{row['kind']}, {row['family']}"].append(row)
+        groups[f"{row['kind']}, {row['reading']}"].append(row)
+        if row["reading"] == BATCHES:
+            groups[f"{row['kind']}, {row['family']}"].append(row)
     print()
     for name, found in sorted(groups.items()):
         print(summary(name, found))

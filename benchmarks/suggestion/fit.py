@@ -45,9 +45,9 @@ FEATURES = ("half_fall", "divergence", "signal_to_noise", "relative_fall", "test
 """Those of clr_core/bounds/features.py, in its order."""
 
 OTHER_SHARE, QUARTER_SHARE = 0.15, 0.5
-"""Weights of linear ramps and the longest tests, of which one seed stands for all, and of the short budget. Where a
-linear ramp of these recordings ends follows from the best LR; a rule that listens to it does worse where nobody knows
-that."""
+"""Weights of linear ramps, of the longest tests and of small networks' validation losses, of which one seed stands for
+all, and of the short budget. Where a linear ramp of these recordings ends follows from the best LR; a rule that listens
+to it does worse where nobody knows that."""
 
 UNITS, STARTS, DECAY, ABOVE, FAR = 24, 4, 5e-4, 0.2, 0.5
 """Units of the network, starts of the descent, weight of the squares, of the share above 0.2 and of the share further
@@ -167,8 +167,7 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
         highest_peak = max(truth.lrs[-1] for of_schedule in truths for truth in of_schedule)
         peaks = highest_peak * APART ** np.arange(1.0 - PEAKS, 1.0)
         losses = [[[truth.loss(lr) for lr in peaks] for truth in of_schedule] for of_schedule in truths]
-        for (mode, length), curves in pair.curves.items():
-            usual = mode != "linear" and length < max(LENGTHS)
+        for row, mode, curves, usual in read_of(source):
             share = source.share * (1.0 if usual else OTHER_SHARE * len(curves))
             for curve in curves if usual else curves[:1]:
                 marks = reading_of(stopped(curve, "linear" if mode == "linear" else "exponential"))
@@ -179,7 +178,7 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                     (
                         source.folder,
                         pair.task,
-                        f"{mode} {length}",
+                        row,
                         confidence_features(marks, families, plan),
                         [[*landmark_features(marks), *budget] for budget in budgets],
                         [float(family in families) for family in FAMILIES],
@@ -194,6 +193,17 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                 )
     curves = Curves(*(np.array(column) for column in zip(*rows, strict=True)))
     return curves._replace(share=curves.share * kind_factors(curves))
+
+
+def read_of(source: Source) -> Iterator[tuple[str, str, Any, bool]]:
+    """The range tests of a pair: the row and the mode, the curve of each seed, and whether all of these count in full.
+
+    After those of the batches' losses, those of the validation loss.
+    """
+    for (mode, length), curves in source.pair.curves.items():
+        yield f"{mode} {length}", mode, curves, mode != "linear" and length < max(LENGTHS)
+    for (mode, length), curves in source.pair.validation_curves.items():
+        yield f"validation, {mode} {length}", mode, curves, source.folder in KIND_WEIGHTS
 
 
 def _peers(curve: Any) -> list[float]:
@@ -437,7 +447,7 @@ def main() -> None:
 def write(version_of_rule: str, curves: Curves, constants: dict[str, Any]) -> None:
     """Write the module; what only score.py can say of the constants stays as it is until it has."""
     before = constants_file.in_file()
-    constants = before | constants | {"VERSION": version_of_rule}
+    constants = {"VERSION": version_of_rule} | constants | {"CALIBRATION": before["CALIBRATION"]}
     constants["PROVENANCE"] = before["PROVENANCE"] | {
         "tasks": len(np.unique(curves.task)),
         "recordings_sha256": constants_file.recordings_checksum(),

@@ -35,8 +35,9 @@ KNOWN = {"sgd": FAMILIES[:2], "lion": FAMILIES[3:]} | dict.fromkeys(_ADAPTIVE.sp
 TYPICAL_STEPS, TYPICAL_EPOCHS = 500, 10.0
 """The updates and the epochs that are assumed where they are not given."""
 
-LEAST_SIGNAL, LEAST_FALL = 0.3, 0.03
-"""Smaller drops, in standard deviations of one loss and as a fraction of the loss, count as these."""
+LEAST_SIGNAL, LEAST_FALL, LEAST_SMOOTH_FALL = 0.3, 0.03, 0.001
+"""Smaller drops, in standard deviations of one loss and as a fraction of the loss, count as these; the last one without
+noise. A validation loss shows that fine-tuning gains a thousandth."""
 
 MOST_SIGNAL, USUAL_SIGNAL = 60.0, 10.0
 """A loss that drops by more than 60 standard deviations has hardly any noise: it is not of batches but of a validation
@@ -58,11 +59,12 @@ def landmark_features(marks: Landmarks) -> tuple[float, ...]:
     """The first five features, as they are."""
     fall = marks.start_loss - marks.best_loss
     relative = fall / marks.start_loss if marks.start_loss > 0 else USUAL_FALL
+    least = LEAST_SMOOTH_FALL if marks.clarity > MOST_SIGNAL else LEAST_FALL
     return (
         math.log10(marks.half_fall_sum / marks.rise_lr),
         math.log10(marks.last_lr / marks.rise_lr),
         math.log10(_signal(marks)),
-        math.log10(min(max(relative, LEAST_FALL), 1.0)),
+        math.log10(min(max(relative, least), 1.0)),
         math.log10(marks.rise_sum / marks.rise_lr),
     )
 

@@ -25,6 +25,9 @@ WIDER = 100.0
 LONGER = 3
 """A test that shows too little is followed by one of that many times the updates."""
 
+ENOUGH = 2
+"""Clear tests: more of them hardly change the mean."""
+
 BEFORE_FALL, BEYOND_END = 100.0, 3.0
 """A second look runs from that far below the LR at which the loss starts to drop to that far above the last one."""
 
@@ -49,10 +52,11 @@ def find_bounds(
 ) -> Bounds:
     """The bounds that several range tests suggest, each of them what the one before asks for.
 
-    The first test has 100 updates from 1e-7 to 10. Where it is refused, leaves room for doubt or is less than 0.8
-    sure, the next one does what the refusal or the warning advises: it is longer, or its range is wider; the range is
-    narrowed to where the loss moves once that is known, so that more of the updates count. The bounds are those of the
-    last test that gives any. It ends when a test leaves no warning, or when ``max_updates`` are spent.
+    The first test has 100 updates from 1e-7 to 10. Where it is refused, or does not show where the loss starts to
+    drop, that it drops, and where it rises again, the next one does what the refusal or the warning advises: it is
+    longer, or its range is wider. Where it shows all that but is less than 0.8 sure, the next one looks again, over the
+    range in which the loss moves. The bounds are the geometric mean of the first two tests that show all that, or else
+    those of the last test that gives any. It ends there, or when ``max_updates`` are spent.
 
     Args:
         run_range_test: Runs one range test from the initial weights: called with ``start_lr``, ``end_lr`` and
@@ -92,6 +96,7 @@ def find_bounds(
     plan = plan_of(plan, total_steps, steps_per_epoch)
     left = check.whole("max_updates", max_updates, minimum=FIRST_LENGTH)
     best: Bounds | None = None
+    clear: list[LRCurve] = []
     refusal: Undetermined | None = None
     wanted: _Range | None = _Range(1e-7, 10.0, FIRST_LENGTH)
     number = spent = 0
@@ -102,8 +107,12 @@ def find_bounds(
             raise TypeError(f"run_range_test must return an LRCurve, got {curve!r}")
         number, spent = number + 1, spent + len(curve) * curve.steps_per_point
         try:
-            best = suggest_bounds(curve, plan, kind=kind)
-            wanted = _after_bounds(best, made, left - spent)
+            bounds = suggest_bounds(curve, plan, kind=kind)
+            if _is_clear(bounds):
+                clear.append(curve)
+            best = suggest_bounds(clear or curve, plan, kind=kind)
+            sure = best.confidence >= SURE and not best.doubts
+            wanted = None if sure or len(clear) == ENOUGH else _after_bounds(bounds, made, left - spent)
         except Undetermined as found:
             refusal = found
             wanted = _after_refusal(found, curve, made, left - spent)
@@ -116,17 +125,20 @@ def find_bounds(
     raise Undetermined(refusal.reason, f"{refusal} That is after {tests} of {spent} updates in all.")
 
 
+def _is_clear(bounds: Bounds) -> bool:
+    """Whether the test shows the whole of the drop."""
+    marks = bounds.evidence
+    return marks.learned and marks.fall_start_seen and marks.rise_seen
+
+
 def _after_bounds(bounds: Bounds, made: _Range, left: int) -> _Range | None:
-    """The test to run after one that gave bounds; None where it left no doubt."""
-    if bounds.confidence >= SURE and not bounds.doubts:
-        return None
+    """The test to run after one that gave bounds, if enough updates are left for one."""
     marks, start_lr, end_lr = bounds.evidence, made.start_lr / WIDER, made.end_lr * WIDER
     if marks.fall_start_seen:
         start_lr = max(made.start_lr, marks.fall_start_lr / BEFORE_FALL)
     if marks.rise_seen:
         end_lr = min(made.end_lr, marks.last_lr * BEYOND_END)
-    seen = marks.fall_start_seen and marks.rise_seen
-    return _within(start_lr, end_lr, made.num_steps * (LONGER if seen else 1), left)
+    return _within(start_lr, end_lr, made.num_steps * (1 if marks.learned else LONGER), left)
 
 
 def _after_refusal(refusal: Undetermined, curve: LRCurve, made: _Range, left: int) -> _Range | None:

@@ -47,6 +47,17 @@ def test_a_clear_curve_needs_one_test_and_says_what_it_cost() -> None:
         assert bounds == clr_core.suggest_bounds(bounds.curves, PLAN)
 
 
+def test_a_clear_curve_that_leaves_doubt_is_looked_at_again() -> None:
+    """The second range is that in which the loss moves, and the bounds are the mean of both; a third makes no odds."""
+    network = Network(noise=0.4)
+    bounds = find_bounds(network, PLAN)
+    (start, end, first), (second_start, second_end, second) = network.asked
+    assert first == second == 100
+    assert start <= second_start < second_end < end
+    both = [clr_core.suggest_bounds(curve, PLAN).max_lr for curve in bounds.curves]
+    assert bounds.max_lr == pytest.approx(math.sqrt(both[0] * both[1]))
+
+
 @pytest.mark.parametrize("unit", [1e-8, 1e-5, 1.0, 1e4, 1e7])
 def test_a_range_that_cuts_the_curve_off_is_moved(unit: float) -> None:
     """Whatever the units of the weights, the bounds lie below the divergence, and within two decades of it."""

@@ -116,9 +116,6 @@ class Pair:
     @cached_property
     def curves(self) -> dict[tuple[str, int], list[clr_core.LRCurve]]:
         """By mode and length, one for each seed; never stopped, whatever the loss."""
-        labels = {"optimizer": self.labels.optimizer}
-        if self.labels.optimizer == "SGD":
-            labels["momentum"] = self.labels.momentum > 0
         result = {}
         for key in self.arrays:
             if key.startswith("test/") and key.endswith("/loss"):
@@ -129,11 +126,32 @@ class Pair:
                 accuracies = self.arrays.get(f"test/{mode}/{length}/accuracy")
                 result[mode, int(length)] = [
                     clr_core.LRCurve(
-                        lrs, loss, None if accuracies is None else accuracies[seed].astype(float), **labels
+                        lrs, loss, None if accuracies is None else accuracies[seed].astype(float), **self.curve_labels
                     )
                     for seed, loss in enumerate(losses)
                 ]
         return result
+
+    @cached_property
+    def validation_curves(self) -> dict[tuple[str, int], list[clr_core.LRCurve]]:
+        """As ``curves``, of the validation loss, linear between the updates before which it was recorded."""
+        result = {}
+        for (mode, length), curves in self.curves.items():
+            losses = self.arrays.get(f"validation/{mode}/{length}/loss", ())
+            known = np.linspace(0, length, len(losses[0]), endpoint=False) if len(losses) else ()
+            result[mode, length] = [
+                clr_core.LRCurve(
+                    curve.lrs, np.interp(np.arange(length), known, loss * self.before), **self.curve_labels
+                )
+                for curve, loss in zip(curves, losses, strict=False)
+            ]
+        return {key: curves for key, curves in result.items() if curves}
+
+    @property
+    def curve_labels(self) -> Any:
+        """What an ``LRCurve`` of this pair says of its optimizer."""
+        momentum = self.labels.momentum > 0 if self.labels.optimizer == "SGD" else None
+        return {"optimizer": self.labels.optimizer, "momentum": momentum}
 
 
 def pairs(folder: str) -> Iterator[Pair]:

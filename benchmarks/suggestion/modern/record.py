@@ -4,9 +4,9 @@
 
 For each task-optimizer pair: a scan with a third of the updates finds where constant LRs train at all; peaks a factor 2
 apart are trained to the end at a constant LR, in cycles and in one cycle, around the best of the scan and on from there
-until much of the gain is lost or far from the best. Of pretrained networks linear, cosine and warmup-stable-decay are
-trained as well, a step to each side of the best. Range tests of 100 and 300 updates
-(long tasks: 1000 as well) have other seeds and are never stopped early.
+until much of the gain is lost or far from the best. Range tests of 100 and 300 updates (long tasks: 1000 as well) have
+other seeds and are never stopped early. Of pretrained networks linear, cosine and warmup-stable-decay are trained as
+well, a step to each side of the best, and the range tests have the loss of 64 validation examples at 50 points.
 
 A finished pair is one file in recordings/development or recordings/held_out, written at once or not at all. The runs of
 one unfinished, and the pretrained networks, are in the work folder (default: ~/.cache/clr-benchmark). ``--list`` says
@@ -52,6 +52,9 @@ LOST_ABOVE, LOST_BELOW = 0.7, 0.3
 ABOVE, BELOW = 4, 4
 MOST = 13
 """Peaks of one schedule."""
+
+VALIDATED = 50
+"""Points of the validation loss in a range test."""
 
 
 class OutOfTime(Exception):
@@ -159,18 +162,28 @@ class Recorder:
         for mode, ends, of_mode in (("exponential", DEFAULT_RANGE, lengths), ("user", task.user_range, (300,))):
             for length in of_mode:
                 name = f"test/{mode}/{length}"
+                lrs = clr_core.exponential_ramp(*ends, length).values(length)
+                runs = [Run(FIRST_TEST_SEED + number, lrs) for number in range(task.tests)]
                 if name not in self._known:
-                    lrs = clr_core.exponential_ramp(*ends, length).values(length)
-                    seeds = range(FIRST_TEST_SEED, FIRST_TEST_SEED + task.tests)
-                    outcomes = self._run([Run(seed, lrs) for seed in seeds])
+                    outcomes = self._run(runs)
                     self._keep({name: [[o.losses.tolist(), o.accuracies.tolist()] for o in outcomes]})
                 curves = np.array(self._known[name], float)
-                relative = curves[:, 0] / self._before[:, 0].mean()
-                clipped = np.where(np.isfinite(relative), np.clip(relative, -100.0, 100.0), relative)
                 yield f"{name}/ends", np.array(ends)
-                yield f"{name}/loss", clipped.astype(np.float16)
+                yield f"{name}/loss", self._relative(curves[:, 0]).astype(np.float16)
                 if curves[:, 1].any():
                     yield f"{name}/accuracy", curves[:, 1].astype(np.float16)
+                if task.kind == PRETRAINED:
+                    validation = f"validation/{mode}/{length}"
+                    if validation not in self._known:
+                        losses = self._trainer.validated(runs, length // VALIDATED)
+                        self._keep({validation: [of_seed.tolist() for of_seed in losses]})
+                    # Fine-tuning may gain less than half floats show.
+                    yield f"{validation}/loss", self._relative(np.array(self._known[validation])).astype(np.float32)
+
+    def _relative(self, losses: Any) -> Any:
+        """Losses of that before training, 100 at most."""
+        relative = losses / self._before[:, 0].mean()
+        return np.where(np.isfinite(relative), np.clip(relative, -100.0, 100.0), relative)
 
     def _run(self, runs: Sequence[Run]) -> list[Any]:
         if time.time() > self._until:

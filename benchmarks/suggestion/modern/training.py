@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -153,20 +154,39 @@ class Trainer:
 
     def run(self, runs: Sequence[Run]) -> list[Outcome]:
         """Trains all, to the end, or until all that train together are at nan."""
+        return [outcome for some, count in self._groups(runs) for outcome in self._run_together(some)[:count]]
+
+    def validated(self, runs: Sequence[Run], every: int) -> list[Any]:
+        """Of each run, the validation loss of the first block, before every so many updates."""
         found = []
+        for some, count in self._groups(runs):
+            state, lrs, indexes, seeds = self._begin(some, len(some[0].lrs))
+            losses = []
+            for first in range(0, lrs.shape[1], every):
+                part = slice(first, first + every)
+                losses.append(self._judged(state, 1)[:, 0])
+                state, _ = self._chunk(state, lrs[:, part], indexes[:, part], seeds, first)
+            found += list(np.array(losses).T[:count])
+        return found
+
+    def _groups(self, runs: Sequence[Run]) -> Iterator[tuple[list[Run], int]]:
+        """As many runs as train together, the last ones repeated, and how many of them are wanted."""
         for first in range(0, len(runs), self._rows):
             some = list(runs[first : first + self._rows])
-            found += self._run_together(some + [some[-1]] * (self._rows - len(some)))[: len(some)]
-        return found
+            yield some + [some[-1]] * (self._rows - len(some)), len(some)
+
+    def _begin(self, runs: Sequence[Run], length: int) -> tuple[Any, Any, Any, Any]:
+        """The state before the first update, the LRs, padded with zeros, and the examples of the batches; the seeds."""
+        lrs = np.zeros((len(runs), length), np.float32)
+        lrs[:, : len(runs[0].lrs)] = [run.lrs for run in runs]
+        indexes = np.stack([self._indexes(run.seed, length) for run in runs])
+        return self._packed([self._state(run.seed) for run in runs]), lrs, indexes, np.array([r.seed for r in runs])
 
     def _run_together(self, runs: Sequence[Run]) -> list[Outcome]:
         steps = len(runs[0].lrs)
         length = -(-steps // CHUNK) * CHUNK
-        lrs = np.zeros((len(runs), length), np.float32)
-        lrs[:, :steps] = [run.lrs for run in runs]
-        indexes = np.stack([self._indexes(run.seed, length) for run in runs])
-        seeds = np.array([run.seed for run in runs])
-        state, parts = self._packed([self._state(run.seed) for run in runs]), []
+        state, lrs, indexes, seeds = self._begin(runs, length)
+        parts = []
         for first in range(0, length, CHUNK):
             part = slice(first, first + CHUNK)
             state, seen = self._chunk(state, lrs[:, part], indexes[:, part], seeds, first)
@@ -199,9 +219,9 @@ class Trainer:
             found.append(seen)
         return state, np.array(found, np.float32).T[:, None]
 
-    def _judged(self, state: Any) -> Any:
-        """Validation loss and accuracy, (rows, 2)."""
-        blocks = [self._judge(state, x, y) for x, y in zip(*self._validation, strict=True)]
+    def _judged(self, state: Any, count: int | None = None) -> Any:
+        """Validation loss and accuracy, (rows, 2), of some or all blocks."""
+        blocks = [self._judge(state, x, y) for x, y in islice(zip(*self._validation, strict=True), count)]
         return np.mean(blocks, axis=0).reshape(-1, 2)
 
     def _packed(self, states: Sequence[Any]) -> Any:
