@@ -11,7 +11,15 @@ import math
 from collections.abc import Iterator, Sequence
 
 from clr_core.bounds.constants import CALIBRATION, CONFIDENCE_BIAS, CONFIDENCE_WEIGHTS, LONGEST
-from clr_core.bounds.features import FAMILIES, landmark_features, log_epochs, unusual_features
+from clr_core.bounds.features import (
+    FAMILIES,
+    LEAST_FALL,
+    is_smooth,
+    landmark_features,
+    log_epochs,
+    relative_fall,
+    unusual_features,
+)
 from clr_core.bounds.landmarks import Landmarks
 from clr_core.bounds.refusals import Undetermined
 from clr_core.schedules.plan import CyclePlan
@@ -65,6 +73,12 @@ def warnings_of(
         )
     if not marks.fall_start_seen:
         yield 0.8, "The loss was dropping from the first update on: lower start_lr and test again."
+    if is_smooth(marks) and relative_fall(marks) < LEAST_FALL:
+        yield (
+            0.7,
+            f"The loss drops by only {100 * relative_fall(marks):.1g} % of itself, as in fine-tuning, which wants a "
+            "low LR: if it has a large constant in it, subtract that and ask again.",
+        )
     if marks.points < 50:
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."
     if unusual := unusual_features(marks):

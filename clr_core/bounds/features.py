@@ -55,16 +55,25 @@ def families_of(curve: LRCurve) -> tuple[str, ...]:
     return families
 
 
+def relative_fall(marks: Landmarks) -> float:
+    """The drop as a fraction of the loss, not above 1; where the loss does not start above zero, the usual one."""
+    fall = marks.start_loss - marks.best_loss
+    return min(fall / marks.start_loss, 1.0) if marks.start_loss > 0 else USUAL_FALL
+
+
+def is_smooth(marks: Landmarks) -> bool:
+    """Whether the loss has hardly any noise: it is not of batches."""
+    return marks.clarity > MOST_SIGNAL
+
+
 def landmark_features(marks: Landmarks) -> tuple[float, ...]:
     """The first five features, as they are."""
-    fall = marks.start_loss - marks.best_loss
-    relative = fall / marks.start_loss if marks.start_loss > 0 else USUAL_FALL
-    least = LEAST_SMOOTH_FALL if marks.clarity > MOST_SIGNAL else LEAST_FALL
+    least = LEAST_SMOOTH_FALL if is_smooth(marks) else LEAST_FALL
     return (
         math.log10(marks.half_fall_sum / marks.rise_lr),
         math.log10(marks.last_lr / marks.rise_lr),
         math.log10(_signal(marks)),
-        math.log10(min(max(relative, least), 1.0)),
+        math.log10(max(relative_fall(marks), least)),
         math.log10(marks.rise_sum / marks.rise_lr),
     )
 
@@ -90,7 +99,7 @@ def unusual_features(marks: Landmarks) -> list[str]:
 
 def _signal(marks: Landmarks) -> float:
     """The drop in standard deviations of one loss; beyond ``MOST_SIGNAL`` it goes back to the usual one."""
-    if marks.clarity > MOST_SIGNAL:
+    if is_smooth(marks):
         return max(MOST_SIGNAL * (MOST_SIGNAL / marks.clarity) ** 2, USUAL_SIGNAL)
     return max(marks.clarity, LEAST_SIGNAL)
 
