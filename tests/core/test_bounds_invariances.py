@@ -47,7 +47,7 @@ def answer(
         return refusal.reason, str(refusal)
 
 
-SHIFT_FACTOR, SAMPLING_FACTOR = 20, 6
+SHIFT_FACTOR, SAMPLING_FACTOR = 30, 6
 
 seeds = st.integers(0, 1000)
 curves = st.builds(recorded, st.sampled_from([60, 100, 300]), st.sampled_from([0.0, 0.02, 0.1]), seed=seeds)
