@@ -20,7 +20,7 @@ def plain(value: Any) -> Any:
         return [(plain(key), plain(item)) for key, item in value.items()]
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return repr(value)
+    return id(value) if hasattr(value, "__array__") else repr(value)  # whose values are compared elsewhere
 
 
 def first_difference(before: Any, now: Any) -> str:
