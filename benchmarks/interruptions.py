@@ -4,9 +4,9 @@ Command:  [KERAS_BACKEND=...] python benchmarks/interruptions.py [--quick] [--te
           [--framework torch|keras|optax]
 Method:   2,000 range tests (24 with --quick) of a small network in each framework, or in the one named, in turn by
           every way that interrupted/with_*.py lists: a network with BatchNorm and dropout, an optimizer some updates
-          old, a metric, data that draw from the random states. In each, one to three Ctrl-C arrive at random instants between
-          its start and a little after its end, the second and third within a millisecond as often as not, so that they
-          arrive while things are put back. Half of them are a SIGINT, half an alarm whose handler raises
+          old, a metric, data that draw from the random states. In each, one to three Ctrl-C arrive at random instants
+          between its start and a little after its end, the second and third within a millisecond as often as not, so
+          that they arrive while things are put back. Half of them are a SIGINT, half an alarm whose handler raises
           KeyboardInterrupt. Afterwards every bit, object, mode, random state and signal handler is compared with
           before; and once more after the exception and its traceback are gone. An error other than KeyboardInterrupt
           is a fault, and so is a complete test with another curve than the first.
@@ -108,14 +108,14 @@ def measure(framework: str, count: int, seed: int) -> int:
     """Run the tests, print how they ended, and return the number of faults."""
     make = importlib.import_module(f"interrupted.with_{framework}").Setting
     alarms, chance, setting = Alarms(), random.Random(seed), make()
-    ways = [Way(name) for name in setting.ways]
-    for way in ways:
+    ways = {name: Way(name) for name in setting.ways}
+    for way in ways.values():
         way.warm_up(setting)
     before = setting.fingerprint()
     gc.collect()
     gc.freeze()  # what a framework has made at its import need not be looked at every time
     for number in range(count):
-        way = ways[number // 2 % len(ways)]
+        way = ways[setting.turns[number // 2 % len(setting.turns)]]
         delays = [max(chance.uniform(0.0, 1.1 * way.seconds), 1e-6)]
         for _ in range(chance.randrange(3)):
             delays.append(chance.choice([chance.uniform(1e-6, 1e-3), chance.uniform(1e-6, way.seconds / 2)]))
@@ -133,7 +133,7 @@ def measure(framework: str, count: int, seed: int) -> int:
             for each in setting.ways.values():
                 each()
             before = setting.fingerprint()
-    for way in ways:
+    for way in ways.values():
         curve = None
         with contextlib.suppress(Exception):
             curve = setting.ways[way.name]()
@@ -142,7 +142,7 @@ def measure(framework: str, count: int, seed: int) -> int:
             print(f"{setting.name}, {way.name}: another curve after all tests")
         figures = f"{way.outcomes.total()} tests of {way.seconds * 1e3:.0f} ms, {way.faults} with faults"
         print(f"{setting.name}, {way.name}: {figures}; ended as {dict(way.outcomes)}", flush=True)
-    return sum(way.faults for way in ways)
+    return sum(way.faults for way in ways.values())
 
 
 def main() -> None:

@@ -63,6 +63,7 @@ class Setting:
         self.new = _compiled(keras.optimizers.SGD(schedule, momentum=0.9))
         self.finder = clr_keras.LRFinder(1e-5, 10.0, steps_per_epoch=2, epochs=3, mode="exponential")
         self.ways = {"range_test": self._range_test, "LRFinder": self._fit, "range_test, compiling": self._compiling}
+        self.turns = ("range_test", "LRFinder") * 5 + ("range_test, compiling",)
 
     def _range_test(self) -> Any:
         validation = (self.x, self.y)

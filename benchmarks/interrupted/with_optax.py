@@ -47,6 +47,7 @@ class Setting:
         variables = self.network.init({"params": self.rng, "dropout": self.rng}, self.x[0])
         self.params, self.state = variables["params"], variables["batch_stats"]
         self.ways = {"loop": self._loop, "scan": self._scan, "seeds": self._seeds}
+        self.turns = tuple(self.ways)
 
     def _loss(self, params: Any, batch: Any, state: Any, rng: Any) -> Any:
         x, y = batch

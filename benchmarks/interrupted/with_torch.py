@@ -47,6 +47,7 @@ class Setting:
             nn.functional.cross_entropy(self.model(batch[0]), batch[1]).backward()
             self.optimizer.step()
         self.ways = {"range_test": self._range_test}
+        self.turns = tuple(self.ways)
 
     def _range_test(self) -> Any:
         return clr_torch.range_test(
