@@ -76,6 +76,10 @@ class Setting:
         arguments = {"batch_size": 16, "epochs": 3, "shuffle": False, "verbose": 0}
         try:
             self.old.fit(self.x, self.y, callbacks=[self.finder], **arguments)
+        except RuntimeError as error:
+            if "REPLACED BY KeyboardInterrupt" not in str(error):  # which TensorFlow's C++ makes of it
+                raise
+            raise KeyboardInterrupt from error
         finally:
             self.finder.restore()
         return self.finder.curve

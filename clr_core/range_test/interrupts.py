@@ -85,19 +85,19 @@ class Gate:
         self._kept = [number for number in self._kept if number != signal.SIGINT]
 
     def remove(self) -> None:
-        """Put the handlers back, then handle the signals that were kept."""
-        self._is_closed = self._closes = False
+        """Put the handlers back, that of Ctrl-C last, then handle the signals that were kept."""
+        self.close()
         try:
             self._put_handlers_back()
         finally:
-            # Where a handler has raised while others were still to be put back.
+            # Where one of them has raised while others were still to be put back.
             self._put_handlers_back()
         kept, self._kept = self._kept, []
         for number in kept:
             self._handlers[number](number, None)
 
     def _put_handlers_back(self) -> None:
-        for number, handler in self._handlers.items():
+        for number, handler in reversed(self._handlers.items()):
             if signal.getsignal(number) == self._handle:
                 signal.signal(number, handler)
 
