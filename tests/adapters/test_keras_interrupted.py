@@ -20,7 +20,7 @@ keras = frameworks.load("keras")
 clr_keras = frameworks.load("clr_keras")
 
 FOLDERS = {"adapter": os.path.dirname(clr_keras.__file__), "keras": os.path.dirname(keras.__file__)}
-PLACES = 6
+PLACES = 4
 
 
 class Batches:
@@ -60,8 +60,7 @@ def run(model: Any) -> Any:
     return clr_keras.range_test(model, Batches(), num_steps=3, end_lr=1e-3, validation_data=(x, y))
 
 
-@pytest.mark.parametrize("again", [0, 1, 200])
-@pytest.mark.parametrize("where", FOLDERS)
+@pytest.mark.parametrize(("where", "again"), [("adapter", 0), ("adapter", 1), ("keras", 200)])
 def test_at_lines_of_the_adapter_and_of_keras(model: Any, where: str, again: int) -> None:
     """Ctrl-C at a line of either, once or twice, leaves every bit, object and handler as it was."""
     before, whole = content(model), run(model)
