@@ -2,7 +2,7 @@
 
 Command:  [KERAS_BACKEND=...] python benchmarks/interruptions.py [--quick] [--tests N] [--seed S]
           [--framework torch|keras|optax]
-Method:   2,000 range tests (24 with --quick) of a small network in each framework, or in the one named, in turn by
+Method:   2,000 range tests (6 with --quick) of a small network in each framework, or in the one named, in turn by
           every way that interrupted/with_*.py lists: a network with BatchNorm and dropout, an optimizer some updates
           old, a metric, data that draw from the random states. In each, one to three Ctrl-C arrive at random instants
           between its start and a little after its end, the second and third within a millisecond as often as not, so
@@ -147,14 +147,14 @@ def measure(framework: str, count: int, seed: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="24 tests instead of 2,000")
+    parser.add_argument("--quick", action="store_true", help="6 tests instead of 2,000")
     parser.add_argument("--tests", type=int, help="another number of tests")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--framework", choices=FRAMEWORKS, help="this one only")
     arguments = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "jax")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores in its background jobs
-    count = arguments.tests or (24 if arguments.quick else 2000)
+    count = arguments.tests or (6 if arguments.quick else 2000)
     frameworks = FRAMEWORKS if arguments.framework is None else (arguments.framework,)
     sys.exit(bool(sum(measure(framework, count, arguments.seed) for framework in frameworks)))
 
