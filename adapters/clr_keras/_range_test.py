@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, overload
 
 from clr_core import LRCurve, RangeTest, check
+from clr_core.range_test.interrupts import Gate, undisturbed
 from clr_keras._batches import batches
 from clr_keras._describe import has_momentum, name_of, updaters
-from clr_keras._interrupts import then_restore
 from clr_keras._restore import Snapshot
 from clr_keras._step import Step
 
@@ -74,8 +74,9 @@ def range_test(
     Same as driving a ``clr_core.RangeTest`` with ``model.train_on_batch``. The loss is that of each batch,
     not the running mean that ``fit`` reports. Afterwards the model is as before, bit for bit: variables, the seeds of
     dropout, the attributes of its layers, the optimizer (not built, if it was not), metrics, the compiled functions,
-    and the random states of Keras, Python, NumPy, TensorFlow and torch; also after an exception. On Ctrl-C it returns
-    what it has recorded, with stop reason ``"interrupted"``.
+    and the random states of Keras, Python, NumPy, TensorFlow and torch; also after an exception or any number of
+    Ctrl-C. Ctrl-C takes effect when the update at hand has been made, and returns what is recorded, with stop reason
+    ``"interrupted"``.
 
     Args:
         model: A compiled model. Its learning rate may be a number or a schedule. A ``MultiOptimizer`` keeps the
@@ -137,8 +138,8 @@ def range_test(
     stream = batches(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle)
     begun: list[RangeTest] = []
 
-    def run() -> None:
-        step = Step(model, stream, class_weight, validation_data, metric)
+    def run(gate: Gate) -> None:
+        step = Step(model, stream, class_weight, validation_data, metric, gate)
         for test in tests:
             begun.append(test)
             weights = Snapshot(model) if seeds is not None else None
@@ -148,11 +149,16 @@ def range_test(
             if weights is not None:
                 weights.restore()
 
-    before = Snapshot(model, x, validation_data)
-    try:
-        then_restore(run, before.restore)
-    except KeyboardInterrupt:
-        for test in begun or tests[:1]:
-            test.stop("interrupted")
+    def run_and_restore(gate: Gate) -> None:
+        before = Snapshot(model, x, validation_data)
+        try:
+            run(gate)
+        except KeyboardInterrupt:
+            for test in begun or tests[:1]:
+                test.stop("interrupted")
+        finally:
+            before.restore()
+
+    undisturbed(run_and_restore)
     curves = [test.curve for test in begun or tests[:1]]
     return curves if seeds is not None else curves[0]

@@ -9,6 +9,7 @@ State that no attribute leads to (in a closure, a C++ object, a lookup table) is
 
 from __future__ import annotations
 
+import functools
 import random
 import sys
 from collections.abc import Callable
@@ -21,6 +22,9 @@ from clr_keras import _reach
 
 _FUNCTIONS = ("train_function", "test_function", "predict_function")
 """The compiled steps of a model. They hold on to the metrics and slots that were built while they were traced."""
+
+_TENSORFLOW_MODES = ("is_eager", "device_name", "device_spec", "scope_name")
+"""Modes of a thread in which Ctrl-C inside ``fit`` can leave TensorFlow."""
 
 
 class Snapshot:
@@ -43,7 +47,8 @@ class Snapshot:
         beside = _reach.everything(list(data), arrays=False, without=found)
         self._unbuilt = [one for one in found.objects if vars(one).get("built") is False]
         self._undoes_building = False
-        self._undo = [*found.undo, *beside.undo, *_keep_global_states()]
+        # The modes first: what a variable is assigned inside a graph does not reach it.
+        self._undo = [*_keep_tensorflow_modes(), *found.undo, *beside.undo, *_keep_global_states()]
 
     def restore(self) -> None:
         """Put everything back; harmless when called again."""
@@ -64,13 +69,24 @@ def _keras_globals() -> Any:
     return vars(global_state.GLOBAL_STATE_TRACKER)
 
 
-def _global_generators() -> list[Any]:
-    """What TensorFlow draws the seeds of its operations from."""
+def _tensorflow_context() -> Any:
+    """Where TensorFlow keeps the modes of a thread; None on another backend."""
     if keras.backend.backend() != "tensorflow":
-        return []
+        return None
     from tensorflow.python.eager import context  # pyright: ignore[reportMissingImports]
 
-    return [getattr(context.context(), "_rng", None)]
+    return context.context()
+
+
+def _global_generators() -> list[Any]:
+    """What TensorFlow draws the seeds of its operations from."""
+    return [getattr(_tensorflow_context(), "_rng", None)]
+
+
+def _keep_tensorflow_modes() -> list[Callable[[], None]]:
+    modes = getattr(_tensorflow_context(), "_thread_local_data", None)
+    names = _TENSORFLOW_MODES if modes is not None else ()
+    return [functools.partial(setattr, modes, name, getattr(modes, name)) for name in names]
 
 
 def _keep_global_states() -> list[Callable[[], None]]:

@@ -1,4 +1,8 @@
-"""One update of a range test."""
+"""One update of a range test.
+
+Signals are handled where data come from and between batches, not inside a call of Keras: an exception there, at any
+instruction, could leave the framework in the middle of a graph, a trace or a scope.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,9 @@ from typing import Any
 
 import keras
 
+from clr_core.range_test.interrupts import Gate
 from clr_keras._batches import Batch
+from clr_keras._callback import Callback
 from clr_keras._describe import current_lr, has_variable_lr, steps_per_update, training_steps, updaters
 
 _CHECKED_UPDATES = 2
@@ -27,12 +33,14 @@ class Step:
         class_weight: dict[int, float] | None,
         validation_data: Any,
         metric: str | None,
+        gate: Gate,
     ) -> None:
         self._model = model
         self._class_weight = class_weight
         self._validation_data = validation_data
         self._metric = metric
-        first = next(stream)
+        self._gate = gate
+        first = gate.let_through(lambda: next(stream))
         self._stream = itertools.chain([first], stream)
         # A Sequential model is built once its input is known, with layers that are not.
         if not all(layer.built for layer in model._flatten_layers()):
@@ -98,7 +106,7 @@ class Step:
             )
 
     def _train_on_batch(self) -> dict[str, Any]:
-        x, y, sample_weight = next(self._stream)
+        x, y, sample_weight = self._gate.let_through(lambda: next(self._stream))
         # Not before Keras 3.13 or so does train_on_batch do this itself.
         self._model.reset_metrics()
         logs: dict[str, Any] = self._model.train_on_batch(
@@ -112,7 +120,8 @@ class Step:
         if isinstance(data, list | tuple):
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
             arguments = {"x": x, "y": y, "sample_weight": sample_weight}
-        logs: dict[str, Any] = self._model.evaluate(**arguments, verbose=0, return_dict=True)
+        between = _BetweenBatches(self._gate)
+        logs: dict[str, Any] = self._model.evaluate(**arguments, verbose=0, return_dict=True, callbacks=[between])
         return logs
 
     def _mean(self, name: str, logs: list[dict[str, Any]]) -> float:
@@ -124,6 +133,17 @@ class Step:
                 )
             raise ValueError(f"metric must be one of {known}, got metric={name!r}")
         return sum(float(one[name]) for one in logs) / len(logs)
+
+
+class _BetweenBatches(Callback):
+    """Lets signals through between the batches of an evaluation."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self._gate = gate
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._gate.let_through(lambda: None)
 
 
 def _with_data_of_fit(train_step: Any, *arguments: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 import jax
@@ -12,6 +11,7 @@ import numpy as np
 
 from clr_core import check
 from clr_core.range_test.batches import endless
+from clr_core.range_test.interrupts import Gate
 
 _RULE = (
     "batches must be a list or another iterable of batches, or a tuple, dict or array that "
@@ -63,9 +63,11 @@ def number_of_batches(stacked: Any) -> int:
     return int(np.shape(jax.tree.leaves(stacked)[0])[0])
 
 
-def one_by_one(batches: Iterable[Any], num_steps: int) -> Iterator[Any]:
-    """``num_steps`` batches, from the beginning again where the iterable ends."""
-    for batch in islice(endless("batches", batches), num_steps):
+def one_by_one(batches: Iterable[Any], num_steps: int, gate: Gate) -> Iterator[Any]:
+    """``num_steps`` batches, from the beginning again where the iterable ends; signals are let through to it."""
+    stream = endless("batches", batches)
+    for _ in range(num_steps):
+        batch = gate.let_through(lambda: next(stream))
         _check_arrays(batch)
         yield batch
 

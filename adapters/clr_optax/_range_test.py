@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from clr_core import LRCurve, RangeTest, check
+from clr_core.range_test.interrupts import Gate, undisturbed
 from clr_optax._batches import number_of_batches, one_by_one, stack
 from clr_optax._params import read_params
-from clr_optax._restore import RestoreRandomStates
+from clr_optax._restore import random_states_restored
 from clr_optax._run import loop, outcomes, scan_of, seeds_scan_of
 from clr_optax._step import begin, make_step
 from clr_optax._sweep import sweep
@@ -83,10 +84,11 @@ def range_test(
     Same as driving a ``clr_core.RangeTest``, but the updates are one compiled ``lax.scan``, and the rule
     that ends the test is applied to the losses it returns. Batches that differ in shape or come from an
     iterator go through a loop over a compiled step, which gives the same curve; it runs at most ten updates
-    past the end of the test, and on Ctrl-C returns what was recorded, with stop reason ``"interrupted"``.
+    past the end of the test, and on Ctrl-C, which takes effect when the next batch is due, returns what was
+    recorded, with stop reason ``"interrupted"``; out of a scan comes KeyboardInterrupt once it has ended.
     Nothing you pass is changed or donated, and the random states of Python, NumPy and torch, which a loader
-    may draw from, are restored. The learning rate used is the one recorded, rounded to float32; a ``tx``
-    whose updates do not scale with it is refused.
+    may draw from, are restored, also after any number of Ctrl-C. The learning rate used is the one recorded,
+    rounded to float32; a ``tx`` whose updates do not scale with it is refused.
 
     Args:
         loss_fn: ``loss_fn(params, batch) -> loss``, traceable. With ``state``, ``rng`` or ``has_aux`` it
@@ -138,45 +140,51 @@ def range_test(
         >>> curve.optimizer, curve.stop_reason
         ('sgd', 'diverged')
     """
-    new_test = partial(RangeTest, start_lr, end_lr, num_steps, mode=mode, divergence=divergence)
-    ramp = new_test(optimizer=optimizer).schedule
-    num_tests = 1 if seeds is None else check.whole("seeds", seeds)
-    if not callable(loss_fn):
-        raise TypeError(f"loss_fn must be a function, got loss_fn={loss_fn!r}")
-    if metric is not None and not has_aux and evaluate is None:
-        raise TypeError("metric must come with has_aux=True or with evaluate: it reads the aux of one of them")
-    _check_key(rng)
-    init, shapes = read_params(params, several=seeds is not None)
-    stacked = stack(batches, ramp.num_steps)
-    if stacked is None and seeds is not None:
-        raise ValueError(f"batches must be stacked, or a list of batches of one shape, for several seeds, got {seeds=}")
-    swept = sweep(tx, shapes, start_lr)
-    step = make_step(loss_fn, swept, has_state=state is not None, has_aux=has_aux, metric=metric, evaluate=evaluate)
-    name = swept.name if optimizer is None else optimizer
-    momentum = swept.has_trace if name is not None and name.lower() == "sgd" else None
-    tests = [new_test(optimizer=name, momentum=momentum) for _ in range(num_tests)]
-    lrs = np.array(ramp.values(ramp.num_steps), np.float32)
-    if stacked is None:
-        training = jax.jit(partial(begin, swept))(params, state)
-        with RestoreRandomStates(batches), tests[0].interruptible() as test:
-            for recorded in loop(step, training, one_by_one(batches, len(lrs)), rng, lrs):
-                test.record_all(recorded if metric else [(loss,) for loss, _ in recorded])
-                if test.done:
-                    break
-        return tests[0].curve
-    count = number_of_batches(stacked)
-    order = np.arange(len(lrs)) % count
-    if seeds is None:
-        tests[0].record_all(outcomes(*jax.jit(scan_of(step, swept))(params, state, rng, lrs, order, stacked)))
-        return tests[0].curve
-    # NumPy's permutations, since JAX's would take longer to compile than the rest.
-    orders = np.stack([np.random.default_rng(seed).permutation(count)[order] for seed in range(num_tests)])
-    run = jax.jit(seeds_scan_of(step, swept, init))
-    given = params if init is None else None
-    losses, metrics = jax.device_get(run(np.arange(num_tests), given, state, rng, lrs, orders, stacked))
-    for seed, test in enumerate(tests):
-        test.record_all(outcomes(losses[seed], None if metrics is None else metrics[seed]))
-    return [test.curve for test in tests]
+
+    def run(gate: Gate) -> LRCurve | list[LRCurve]:
+        new_test = partial(RangeTest, start_lr, end_lr, num_steps, mode=mode, divergence=divergence)
+        ramp = new_test(optimizer=optimizer).schedule
+        num_tests = 1 if seeds is None else check.whole("seeds", seeds)
+        if not callable(loss_fn):
+            raise TypeError(f"loss_fn must be a function, got loss_fn={loss_fn!r}")
+        if metric is not None and not has_aux and evaluate is None:
+            raise TypeError("metric must come with has_aux=True or with evaluate: it reads the aux of one of them")
+        _check_key(rng)
+        init, shapes = read_params(params, several=seeds is not None)
+        stacked = stack(batches, ramp.num_steps)
+        if stacked is None and seeds is not None:
+            raise ValueError(
+                f"batches must be stacked, or a list of batches of one shape, for several seeds, got {seeds=}"
+            )
+        swept = sweep(tx, shapes, start_lr)
+        step = make_step(loss_fn, swept, has_state=state is not None, has_aux=has_aux, metric=metric, evaluate=evaluate)
+        name = swept.name if optimizer is None else optimizer
+        momentum = swept.has_trace if name is not None and name.lower() == "sgd" else None
+        tests = [new_test(optimizer=name, momentum=momentum) for _ in range(num_tests)]
+        lrs = np.array(ramp.values(ramp.num_steps), np.float32)
+        if stacked is None:
+            training = jax.jit(partial(begin, swept))(params, state)
+            with random_states_restored(batches), tests[0].interruptible() as test:
+                for recorded in loop(step, training, one_by_one(batches, len(lrs), gate), rng, lrs):
+                    test.record_all(recorded if metric else [(loss,) for loss, _ in recorded])
+                    if test.done:
+                        break
+            return tests[0].curve
+        count = number_of_batches(stacked)
+        order = np.arange(len(lrs)) % count
+        if seeds is None:
+            tests[0].record_all(outcomes(*jax.jit(scan_of(step, swept))(params, state, rng, lrs, order, stacked)))
+            return tests[0].curve
+        # NumPy's permutations, since JAX's would take longer to compile than the rest.
+        orders = np.stack([np.random.default_rng(seed).permutation(count)[order] for seed in range(num_tests)])
+        scan = jax.jit(seeds_scan_of(step, swept, init))
+        given = params if init is None else None
+        losses, metrics = jax.device_get(scan(np.arange(num_tests), given, state, rng, lrs, orders, stacked))
+        for seed, test in enumerate(tests):
+            test.record_all(outcomes(losses[seed], None if metrics is None else metrics[seed]))
+        return [test.curve for test in tests]
+
+    return undisturbed(run)
 
 
 def _check_key(rng: Any) -> None:

@@ -8,43 +8,29 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 
-class RestoreRandomStates:
-    """A context after which every generator is as it was, also after an exception or Ctrl-C.
+@contextmanager
+def random_states_restored(batches: Any) -> Iterator[None]:
+    """A context after which every generator is as it was, also after an exception; behind a closed gate.
 
     Args:
         batches: Where a loader's own generators are found.
     """
-
-    def __init__(self, batches: Any) -> None:
-        self._batches = batches
-        self._undo: list[Callable[[], None]] = []
-
-    def __enter__(self) -> None:
-        python, numpy = random.getstate(), np.random.get_state()
-        undo: list[Callable[[], None]] = [lambda: random.setstate(python), lambda: np.random.set_state(numpy)]
-        for generator in _torch_generators(self._batches):
-            undo.append(_setter(generator, generator.get_state()))
-        self._undo = undo
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        interrupted: KeyboardInterrupt | None = None
-        while self._undo:
-            try:
-                self._undo[-1]()
-                self._undo.pop()
-            except KeyboardInterrupt as another:
-                interrupted = another
-        if interrupted is not None:
-            raise interrupted
+    python, numpy = random.getstate(), np.random.get_state()
+    undo: list[Callable[[], None]] = [lambda: random.setstate(python), lambda: np.random.set_state(numpy)]
+    for generator in _torch_generators(batches):
+        undo.append(_setter(generator, generator.get_state()))
+    try:
+        yield
+    finally:
+        for each in undo:
+            each()
 
 
 def _setter(generator: Any, state: Any) -> Callable[[], None]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from clr_core import LRCurve, RangeTest
-from clr_torch._interrupts import Gate, undisturbed
+from clr_core.range_test.interrupts import Gate, undisturbed
 from clr_torch._lrs import GroupLRs
 from clr_torch._ranks import Exchange, are_many
 from clr_torch._restore import restored

@@ -4,7 +4,8 @@
    was handed over is noted once, wherever it is kept: parameters, buffers and optimizer state have no special place.
 2. Everything is put back *in place*: the same objects hold the same content. Nothing is replaced by a copy.
 3. Nothing is half done. Everything is put back once before the first update, so that what cannot be put back is an
-   error before anything has changed; and while notes are taken or used no signal is handled (``_interrupts``).
+   error before anything has changed; and while notes are taken or used no signal is handled
+   (``clr_core.range_test.interrupts``).
 
 ``_notes`` says what is noted of which kind of object, and where the walk ends: at code, at data, and at objects that
 other threads use.
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from clr_torch._interrupts import Gate
+from clr_core.range_test.interrupts import Gate
 from clr_torch._notes import ATOMS, PutBack, note
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from clr_torch._interrupts import undisturbed
+from clr_core.range_test.interrupts import undisturbed
 from clr_torch._restore import modes_and_random_states
 
 

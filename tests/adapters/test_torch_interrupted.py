@@ -12,6 +12,7 @@ from typing import Any
 
 import frameworks
 import pytest
+from interrupting import Interrupting
 
 torch = frameworks.load("torch")
 clr_torch = frameworks.load("clr_torch")
@@ -31,28 +32,6 @@ class Counting(nn.Module):  # type: ignore[misc, name-defined]
     def forward(self, inputs: Any) -> Any:
         self.calls += 1
         return self.linear(inputs)
-
-
-class Interrupting:
-    """A trace function that presses Ctrl-C at one of the lines that clr_torch runs, and again some lines later."""
-
-    def __init__(self, at: int, again: int) -> None:
-        self.lines, self.presses = 0, (at, at + again)
-
-    def __enter__(self) -> Interrupting:
-        sys.settrace(self.trace)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(None)
-
-    def trace(self, frame: Any, event: str, argument: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(ADAPTER):
-            return None
-        self.lines += event == "line"
-        if event == "line" and self.lines in self.presses:
-            signal.raise_signal(signal.SIGINT)
-        return self.trace
 
 
 def make() -> tuple[Any, Any, Any]:
@@ -85,7 +64,7 @@ def test_at_every_line(again: int) -> None:
     """Ctrl-C at any line of the adapter, once or twice, leaves every bit, mode and handler as it was."""
     setting = make()
     before = content(*setting)
-    with Interrupting(10**9, 0) as counter:
+    with Interrupting(ADAPTER, 10**9) as counter:
         run(setting)
     assert content(*setting) == before
     assert counter.lines > 500
@@ -94,7 +73,7 @@ def test_at_every_line(again: int) -> None:
     for at in range(1 + again % 13, counter.lines, 13):
         outcome = "KeyboardInterrupt"
         try:
-            with Interrupting(at, again):
+            with Interrupting(ADAPTER, at, again):
                 outcome = run(setting).stop_reason
         except KeyboardInterrupt:
             pass

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 from clr_core import LRCurve, RangeTest, check
+from clr_core.range_test.interrupts import undisturbed
 from clr_core.views.figure import new_figure
 from clr_keras._callback import Callback, mean_of
 from clr_keras._describe import (
@@ -87,9 +88,13 @@ class LRFinder(Callback):
         return self._test.curve
 
     def restore(self) -> None:
-        """Restore the model to what it was when ``fit`` began; ``fit`` does this at its end."""
+        """Restore the model to what it was when ``fit`` began; ``fit`` does this at its end.
+
+        Ctrl-C takes effect afterwards. To call it once more changes nothing.
+        """
         if self._before is not None:
-            self._before.restore()
+            before = self._before
+            undisturbed(lambda gate: before.restore())
 
     def on_train_begin(self, logs: Any = None) -> None:
         model = self.model

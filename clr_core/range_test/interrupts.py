@@ -7,6 +7,9 @@ front of all handlers:
 1. While it is closed no handler runs. A signal that arrives is kept, and handled once the gate has been removed.
 2. While it is open a signal is handled at once, and if that raises, the gate has closed behind it. So at most one
    exception comes out of a block that ends by closing the gate, and what follows the block runs undisturbed.
+
+So what runs behind a closed gate is done whole or not at all. Where a framework keeps states of its own, such as the
+trace or the graph it is building, its calls belong there: an exception in the midst of one can leave them half changed.
 """
 
 from __future__ import annotations
@@ -18,7 +21,6 @@ from types import FrameType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-
 
 _SIGNALS = [
     getattr(signal, name)
@@ -35,6 +37,7 @@ class Gate:
         self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
         self._is_closed = self._closes = False
         self._kept: list[int] = []
+        self._in_hand: int | None = None
 
     def install(self) -> None:
         """Stand in front of every handler that is written in Python; other threads are not interrupted by signals."""
@@ -55,6 +58,23 @@ class Gate:
         while self._kept and not self._is_closed:
             self._handle(self._kept.pop(0), None)
 
+    def let_through(self, call: Callable[[], T]) -> T:
+        """What ``call`` returns, called with the gate open; the gate is closed afterwards.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed, also where a framework has made another error of it.
+        """
+        self._in_hand = None
+        try:
+            self.open()
+            return call()
+        except Exception as error:
+            if self._in_hand == signal.SIGINT:
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            self.close()
+
     @property
     def has_kept_interrupt(self) -> bool:
         """Whether a Ctrl-C has been kept."""
@@ -65,19 +85,19 @@ class Gate:
         self._kept = [number for number in self._kept if number != signal.SIGINT]
 
     def remove(self) -> None:
-        """Put the handlers back, then handle the signals that were kept."""
-        self._is_closed = self._closes = False
+        """Put the handlers back, that of Ctrl-C last, then handle the signals that were kept."""
+        self.close()
         try:
             self._put_handlers_back()
         finally:
-            # Where a handler has raised while others were still to be put back.
+            # Where one of them has raised while others were still to be put back.
             self._put_handlers_back()
         kept, self._kept = self._kept, []
         for number in kept:
             self._handlers[number](number, None)
 
     def _put_handlers_back(self) -> None:
-        for number, handler in self._handlers.items():
+        for number, handler in reversed(self._handlers.items()):
             if signal.getsignal(number) == self._handle:
                 signal.signal(number, handler)
 
@@ -85,8 +105,9 @@ class Gate:
         if self._is_closed:
             self._kept.append(number)
             return
-        self._is_closed = self._closes
+        self._is_closed, self._in_hand = self._closes, number
         self._handlers[number](number, frame)  # an exception leaves the gate closed
+        self._in_hand = None
         if self._closes:
             self.open()
 
