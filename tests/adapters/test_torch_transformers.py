@@ -109,6 +109,18 @@ def test_the_curve_is_that_of_the_trainers_own_steps(tmp_path: Path) -> None:
     assert curve.losses == pytest.approx([one + other for one, other in pairs], rel=1e-5)
 
 
+def test_the_validation_loss_is_the_trainers_without_dropout(tmp_path: Path) -> None:
+    """From its evaluation loader: ``compute_loss`` as in training, but in evaluation mode; the LRs change nothing."""
+    made = trainer(tmp_path)
+    loader = made.get_eval_dataloader(TEXTS[:8])
+    curve = clr_torch.transformers.range_test(made, val_loader=loader, start_lr=1e-12, end_lr=1e-9, num_steps=12)
+    batch = next(iter(loader))
+    _, count = made.get_batch_samples(iter([batch]), 1, torch.device("cpu"))
+    with torch.no_grad():
+        expected = made.compute_loss(made.model.eval(), batch, num_items_in_batch=count).item()
+    assert curve.losses == pytest.approx([expected] * 12, rel=1e-5)
+
+
 @pytest.mark.parametrize(("clip", "stop_reason"), [(0.0, "diverged"), (1e-6, "completed")])
 def test_gradients_are_clipped_as_the_trainer_does(clip: float, stop_reason: str, tmp_path: Path) -> None:
     """SGD with a clipped gradient hardly moves; max_grad_norm=0 is no clipping."""
