@@ -56,7 +56,7 @@ def find_bounds(
     drop, that it drops, and where it rises again, the next one does what the refusal or the warning advises: it is
     longer, or its range is wider. Where it shows all that but is less than 0.8 sure, the next one looks again, over the
     range in which the loss moves. The bounds are the geometric mean of the first two tests that show all that, or else
-    those of the last test that gives any. It ends there, or when ``max_updates`` are spent.
+    of all that give any. It ends there, or when ``max_updates`` are spent.
 
     Args:
         run_range_test: Runs one range test from the initial weights: called with ``start_lr``, ``end_lr`` and
@@ -97,6 +97,7 @@ def find_bounds(
     left = check.whole("max_updates", max_updates, minimum=FIRST_LENGTH)
     best: Bounds | None = None
     clear: list[LRCurve] = []
+    unclear: list[LRCurve] = []
     refusal: Undetermined | None = None
     wanted: _Range | None = _Range(1e-7, 10.0, FIRST_LENGTH)
     number = spent = 0
@@ -108,9 +109,8 @@ def find_bounds(
         number, spent = number + 1, spent + len(curve) * curve.steps_per_point
         try:
             bounds = suggest_bounds(curve, plan, kind=kind)
-            if _is_clear(bounds):
-                clear.append(curve)
-            best = suggest_bounds(clear or curve, plan, kind=kind)
+            (clear if _is_clear(bounds) else unclear).append(curve)
+            best = suggest_bounds(clear or unclear, plan, kind=kind)
             sure = best.confidence >= SURE and not best.doubts
             wanted = None if sure or len(clear) == ENOUGH else _after_bounds(bounds, made, left - spent)
         except Undetermined as found:
@@ -134,11 +134,13 @@ def _is_clear(bounds: Bounds) -> bool:
 def _after_bounds(bounds: Bounds, made: _Range, left: int) -> _Range | None:
     """The test to run after one that gave bounds, if enough updates are left for one."""
     marks, start_lr, end_lr = bounds.evidence, made.start_lr / WIDER, made.end_lr * WIDER
+    if not marks.learned:
+        return _within(made.start_lr, made.end_lr, made.num_steps * LONGER, left)
     if marks.fall_start_seen:
         start_lr = max(made.start_lr, marks.fall_start_lr / BEFORE_FALL)
     if marks.rise_seen:
         end_lr = min(made.end_lr, marks.last_lr * BEYOND_END)
-    return _within(start_lr, end_lr, made.num_steps * (1 if marks.learned else LONGER), left)
+    return _within(start_lr, end_lr, made.num_steps, left)
 
 
 def _after_refusal(refusal: Undetermined, curve: LRCurve, made: _Range, left: int) -> _Range | None:
