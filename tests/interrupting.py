@@ -4,7 +4,30 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+
+def press_ctrl_c(presses: int) -> None:
+    """Ctrl-C, and again while the one before is on its way out."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        for _ in range(presses - 1):
+            signal.raise_signal(signal.SIGINT)
+
+
+class PressingAfterOne:
+    """Batches, in each pass over which Ctrl-C is pressed once the first has been used."""
+
+    def __init__(self, batches: Iterable[Any], presses: int) -> None:
+        self.batches, self.presses = batches, presses
+
+    def __iter__(self) -> Iterator[Any]:
+        first, second, *_ = self.batches
+        yield first
+        press_ctrl_c(self.presses)
+        yield second
 
 
 class Interrupting:

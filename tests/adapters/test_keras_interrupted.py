@@ -14,7 +14,7 @@ from typing import Any
 import frameworks
 import numpy as np
 import pytest
-from interrupting import Interrupting
+from interrupting import Interrupting, PressingAfterOne
 
 keras = frameworks.load("keras")
 clr_keras = frameworks.load("clr_keras")
@@ -103,24 +103,13 @@ def test_one_ctrl_c_returns_the_curve_two_end_the_program(model: Any) -> None:
     """Either once the update at hand has been made and everything is back."""
     before = content(model)
     for presses in (1, 2, 5):
-
-        class Pressing(Batches):
-            def __iter__(self, presses: int = presses) -> Iterator[Any]:
-                batches = list(super().__iter__())
-                yield batches[0]
-                try:
-                    signal.raise_signal(signal.SIGINT)
-                finally:
-                    for _ in range(presses - 1):
-                        signal.raise_signal(signal.SIGINT)
-                yield batches[1]
-
+        pressing = PressingAfterOne(Batches(), presses)
         if presses == 1:
-            curve = clr_keras.range_test(model, Pressing(), num_steps=3)
+            curve = clr_keras.range_test(model, pressing, num_steps=3)
             assert (len(curve), curve.stop_reason) == (1, "interrupted")
         else:
             with pytest.raises(KeyboardInterrupt):
-                clr_keras.range_test(model, Pressing(), num_steps=3)
+                clr_keras.range_test(model, pressing, num_steps=3)
         assert content(model) == before
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import frameworks
 import pytest
-from interrupting import Interrupting
+from interrupting import Interrupting, PressingAfterOne
 
 jax = frameworks.load("jax")
 np = frameworks.load("numpy")
@@ -73,23 +73,11 @@ def test_at_lines_of_the_adapter_and_of_jax(way: str, where: str, again: int) ->
 @pytest.mark.parametrize("presses", [1, 2, 5])
 def test_one_ctrl_c_returns_the_curve_two_end_the_program(presses: int) -> None:
     """In the loop, either once everything is back."""
-    before = content()
-
-    class Pressing(Batches):
-        def __iter__(self) -> Iterator[Any]:
-            batches = list(super().__iter__())
-            yield batches[0]
-            try:
-                signal.raise_signal(signal.SIGINT)
-            finally:
-                for _ in range(presses - 1):
-                    signal.raise_signal(signal.SIGINT)
-            yield batches[1]
-
+    before, pressing = content(), PressingAfterOne(Batches(), presses)
     if presses == 1:
-        curve = run(Pressing())
+        curve = run(pressing)
         assert (len(curve), curve.stop_reason) == (1, "interrupted")
     else:
         with pytest.raises(KeyboardInterrupt):
-            run(Pressing())
+            run(pressing)
     assert content() == before

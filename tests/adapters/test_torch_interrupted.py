@@ -12,7 +12,7 @@ from typing import Any
 
 import frameworks
 import pytest
-from interrupting import Interrupting
+from interrupting import Interrupting, press_ctrl_c
 
 torch = frameworks.load("torch")
 clr_torch = frameworks.load("clr_torch")
@@ -94,11 +94,7 @@ def test_the_first_ctrl_c_returns_the_curve() -> None:
 
         def criterion(output: Any, targets: Any, presses: int = presses, calls: Any = calls) -> Any:
             if next(calls) == 1:
-                try:
-                    signal.raise_signal(signal.SIGINT)
-                finally:
-                    for _ in range(presses - 1):
-                        signal.raise_signal(signal.SIGINT)
+                press_ctrl_c(presses)
             return nn.functional.mse_loss(output, targets)
 
         if outcome == "interrupted":

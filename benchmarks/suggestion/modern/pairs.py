@@ -137,15 +137,16 @@ class Pair:
         """As ``curves``, of the validation loss, linear between the updates before which it was recorded."""
         result = {}
         for (mode, length), curves in self.curves.items():
-            losses = self.arrays.get(f"validation/{mode}/{length}/loss", ())
-            known = np.linspace(0, length, len(losses[0]), endpoint=False) if len(losses) else ()
+            name = f"validation/{mode}/{length}/loss"
+            if name not in self.arrays:
+                continue
+            losses = self.arrays[name]
+            updates, known = np.arange(length), np.linspace(0, length, losses.shape[1], endpoint=False)
             result[mode, length] = [
-                clr_core.LRCurve(
-                    curve.lrs, np.interp(np.arange(length), known, loss * self.before), **self.curve_labels
-                )
-                for curve, loss in zip(curves, losses, strict=False)
+                clr_core.LRCurve(curve.lrs, np.interp(updates, known, loss * self.before), **self.curve_labels)
+                for curve, loss in zip(curves, losses, strict=True)
             ]
-        return {key: curves for key, curves in result.items() if curves}
+        return result
 
     @property
     def curve_labels(self) -> Any:
