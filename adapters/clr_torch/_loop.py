@@ -166,8 +166,10 @@ def _is_at_hand(outcome: Any) -> bool:
 def _floats(outcomes: list[Any]) -> list[tuple[float, ...]]:
     """The losses, or the losses and metrics, of several updates, in one transfer from the device."""
     rows = [_numbers(outcome) for outcome in outcomes]
-    if len({len(row) for row in rows}) > 1:
+    if len(rows) > 1 and len({len(row) for row in rows}) > 1:
         raise ValueError("train_step must return a metric at every update or at none")
+    if all(map(_is_at_hand, rows)):
+        return [tuple(map(_float, row)) for row in rows]
     return list(zip(*map(_column, zip(*rows, strict=True)), strict=True))
 
 
@@ -189,9 +191,13 @@ def _is_number(value: Any) -> bool:
 
 def _column(column: tuple[Any, ...]) -> list[float]:
     if all(map(_is_at_hand, column)):
-        return [each.item() if isinstance(each, Tensor) else float(each) for each in column]
+        return list(map(_float, column))
     with torch.no_grad():
         return torch.stack([torch.as_tensor(each).reshape(()) for each in column]).tolist()
+
+
+def _float(value: Any) -> float:
+    return value.item() if isinstance(value, Tensor) else float(value)
 
 
 def _steps(lrs: list[float], progress: bool) -> Iterable[float]:

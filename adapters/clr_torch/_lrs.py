@@ -25,7 +25,7 @@ class GroupLRs:
         self._groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         self._shares = [groups_of.initial_lr(group) / first for group in self._groups]
         self._lrs: list[float] = []
-        self._versions: list[int] = []
+        self._versions = [0] * len(self._groups)
         self._may_skip = may_skip
         self._updates = 0
         self._parameters = [each for group in self._groups for each in group["params"]]
@@ -41,9 +41,12 @@ class GroupLRs:
     def set(self, lr: float) -> None:
         """Give every group its LR for the next update."""
         self._lrs = [lr * share for share in self._shares]
-        for group, each in zip(self._groups, self._lrs, strict=True):
-            groups_of.set_lr(group, each)
-        self._versions = [lr._version if isinstance(lr := group["lr"], Tensor) else 0 for group in self._groups]
+        for index, group in enumerate(self._groups):
+            if type(group["lr"]) is float:
+                group["lr"] = self._lrs[index]
+            else:
+                groups_of.set_lr(group, self._lrs[index])
+                self._versions[index] = getattr(group["lr"], "_version", 0)
         self._updates = 0
         if self._parameter_versions is None or self._parameter_versions:
             self._parameter_versions = [each._version for each in self._parameters]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import collections
 import enum
 import functools
+import operator
 import queue
 import random
 import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +42,7 @@ _COMPILER = ("torch._", "torch.fx", "torch.compiler")
 """Packages whose objects are code that torch has made, not state."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Noted:
     """What an object leads to, and how to put back what it holds itself."""
 
@@ -160,7 +161,7 @@ def _container(value: Any, is_data: bool) -> Noted | None:
     if type(value) not in _PLAIN:
         noted = _object(value, is_data, is_entered=True) or noted
     if isinstance(value, dict):
-        items = list(value.items())
+        items = dict(value)
         noted.put_back.append(lambda: _refill(value, items))
         noted.children = [*noted.children, *value.values()]
         return noted
@@ -174,23 +175,15 @@ def _container(value: Any, is_data: bool) -> Noted | None:
     return noted
 
 
-def _refill(container: dict[Any, Any], items: list[tuple[Any, Any]]) -> None:
+def _refill(container: dict[Any, Any], items: dict[Any, Any]) -> None:
     """Give a dict its items, unless it has them, in this order."""
-    if len(container) != len(items) or any(
-        (key is not old and key != old) or value is not before
-        for (key, value), (old, before) in zip(container.items(), items, strict=True)
-    ):
+    if list(container) != list(items) or not _are_same(container.values(), items.values()):
         container.clear()
         container.update(items)
 
 
-def _are_same(value: Iterable[Any], members: list[Any]) -> bool:
-    now = list(value)
-    return len(now) == len(members) and all(map(_is, now, members))
-
-
-def _is(one: Any, other: Any) -> bool:
-    return one is other
+def _are_same(value: Collection[Any], members: Collection[Any]) -> bool:
+    return len(value) == len(members) and all(map(operator.is_, value, members))
 
 
 def _replace(value: Any, members: list[Any]) -> None:
@@ -259,7 +252,7 @@ def _object(value: Any, is_data: bool, is_entered: bool = False) -> Noted | None
     if isinstance(own, dict):
         if not is_entered and not isinstance(value, nn.Module) and any(type(each) in _SHARED for each in own.values()):
             return None
-        items = list(own.items())
+        items = dict(own)
         children += own.values()
         noted.put_back.append(lambda: _refill(value.__dict__, items))
     for slot in slots:

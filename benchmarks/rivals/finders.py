@@ -140,8 +140,9 @@ NEEDS = {
 
 
 def groups(quick: bool) -> Iterator[tuple[str, dict[str, Callable[[], None]]]]:
-    """The model, and the tests by name."""
+    """The model, and the tests by name; on one thread, as a second one costs more than it helps with small steps."""
     logging.disable()
+    torch.set_num_threads(1)
     for name, (model, batch) in list(CASES.items())[: 1 if quick else None]:
         problem = Problem(model(), batch)
         tests = {"bare steps": problem.bare, "clr": problem.clr}

@@ -100,6 +100,12 @@ class RangeTest:
     @property
     def stop_reason(self) -> str | None:
         """Why the test is over, one of the reasons of ``LRCurve``; None while it is not."""
+        if self._stop_reason is None and self._examined < len(self._points):
+            self._examine()
+        return self._stop_reason
+
+    def _examine(self) -> None:
+        """Look at what has been recorded since the last time, until it ends the test."""
         while self._stop_reason is None and (index := self._examined) < len(self._points):
             loss = self._points[index][0]
             if not math.isfinite(loss):
@@ -112,7 +118,6 @@ class RangeTest:
             elif index + 1 >= self.num_steps:
                 self._stop_reason = "completed"
             self._examined = index + 1
-        return self._stop_reason
 
     @property
     def lr(self) -> float:
@@ -137,6 +142,9 @@ class RangeTest:
             ValueError: A metric is missing or comes after an update without one, or a number is beyond every float.
         """
         self._check_running()
+        self._append(loss, metric)
+
+    def _append(self, loss: Any, metric: Any = None) -> None:
         point = (_as_float("loss", loss), None if metric is None else _as_float("metric", metric))
         if self._points and (metric is None) != (self._points[0][1] is None):
             raise ValueError(
@@ -149,7 +157,7 @@ class RangeTest:
         for outcome in outcomes:
             if self.done:
                 return
-            self.record(*outcome)
+            self._append(*outcome)
 
     def interruptible(self) -> Interruptible:
         """A context in which Ctrl-C ends the test, with ``stop_reason="interrupted"``, instead of the program."""
