@@ -35,13 +35,22 @@ from score import stopped
 from sklearn.linear_model import LogisticRegression
 
 from clr_core.bounds.confidence import confidence_features
-from clr_core.bounds.features import FAMILIES, TYPICAL_EPOCHS, TYPICAL_STEPS, families_of, landmark_features
+from clr_core.bounds.features import (
+    FAMILIES,
+    TYPICAL_EPOCHS,
+    TYPICAL_PASSES,
+    TYPICAL_STEPS,
+    families_of,
+    landmark_features,
+    passes,
+)
 from clr_core.bounds.landmarks import Landmarks
 from clr_core.bounds.network import highest
 from clr_core.bounds.suggest import reading_of
 from clr_core.schedules.plan import exact_plan
 
-FEATURES = ("half_fall", "divergence", "signal_to_noise", "relative_fall", "test_length", "epochs", "total_steps")
+FEATURES = ("half_fall", "divergence", "signal_to_noise", "relative_fall", "test_length",
+            "passes", "epochs", "total_steps")  # fmt: skip
 """Those of clr_core/bounds/features.py, in its order."""
 
 OTHER_SHARE, QUARTER_SHARE = 0.15, 0.5
@@ -70,8 +79,12 @@ KIND_WEIGHTS = {"small": 0.75, "larger": 0.07, "pretrained": 0.12, "long": 0.06}
 pairs are recorded yet, and the fit would follow their peculiarities: drawn tasks left out lose 0.042 with a weight of
 0.4 on the small ones, 0.037 with 0.75."""
 
-KNOWN_EPOCHS, EPOCHS = 0.7, -2
-"""The share of training runs whose epochs are given in the fit, and where these are among the features."""
+KNOWN_EPOCHS, OF_EPOCHS = 0.7, slice(-3, -1)
+"""The share of training runs whose epochs are given in the fit, and where what follows from them is among the features."""
+
+UNKNOWN_EPOCHS = np.log10([TYPICAL_PASSES, TYPICAL_EPOCHS])
+ENDLESS = 1e12
+"""The updates of an epoch of data that never repeats."""
 
 PARTS = 5
 """Each in turn is left out."""
@@ -163,6 +176,7 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
         truths = [[pair.truth(schedule, budget) for budget in source.budgets] for schedule in SCHEDULES]
         budgets = [log_budget(pair, budget) for budget in source.budgets]
         plan = exact_plan(pair.total_steps(source.budgets[0]), pair.steps_per_epoch)
+        epochs = exact_plan(plan.total_steps, pair.steps_per_epoch or ENDLESS)
         # As many peaks for every pair, whether it has a lower grid or not.
         highest_peak = max(truth.lrs[-1] for of_schedule in truths for truth in of_schedule)
         peaks = highest_peak * APART ** np.arange(1.0 - PEAKS, 1.0)
@@ -174,13 +188,14 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                 if not isinstance(marks, Landmarks):
                     continue
                 families = families_of(curve)
+                of_curve = (*landmark_features(marks), np.log10(passes(marks, epochs)))
                 rows.append(
                     (
                         source.folder,
                         pair.task,
                         row,
                         confidence_features(marks, families, plan),
-                        [[*landmark_features(marks), *budget] for budget in budgets],
+                        [[*of_curve, *budget] for budget in budgets],
                         [float(family in families) for family in FAMILIES],
                         np.log10(marks.rise_lr),
                         np.log10(highest(marks, families)),
@@ -254,11 +269,12 @@ def _place(curves: Curves, log_lr: Any) -> Any:
 def falling(free: Any) -> Any:
     """The constants of a rule that never suggests more for a longer training, from ones that are free.
 
-    Epochs and updates are the last two inputs; their slopes, and in each unit their weights times the unit's size, are
-    held below zero.
+    Passes, epochs and updates are the last inputs; their slopes, and in each unit their weights times the unit's size,
+    are held below zero.
     """
-    weights = free["weights"].at[EPOCHS:].set(-3 * free["sizes"] * jnp.abs(free["weights"][EPOCHS:]))
-    return free | {"weights": weights, "slopes": free["slopes"].at[EPOCHS:].set(-jnp.abs(free["slopes"][EPOCHS:]))}
+    held = slice(OF_EPOCHS.start, None)
+    weights = free["weights"].at[held].set(-3 * free["sizes"] * jnp.abs(free["weights"][held]))
+    return free | {"weights": weights, "slopes": free["slopes"].at[held].set(-jnp.abs(free["slopes"][held]))}
 
 
 def log_lr(curves: Curves, x: Any, constants: Any) -> Any:
@@ -281,7 +297,7 @@ class Fit(NamedTuple):
         """What the rule suggests, log10, (curves, schedules, budgets)."""
         x = curves.x.copy()
         if not epochs_known:
-            x[..., EPOCHS] = np.log10(TYPICAL_EPOCHS)
+            x[..., OF_EPOCHS] = UNKNOWN_EPOCHS
         return log_lr(curves, (x - self.mean) / self.spread, self.constants)
 
 
@@ -294,7 +310,7 @@ class Fitter:
         standard = curves._replace(x=(curves.x - self._mean) / self._spread)
         numbers = {name: value for name, value in standard._asdict().items() if np.issubdtype(value.dtype, np.number)}
         data = {name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()}
-        typical = float((np.log10(TYPICAL_EPOCHS) - self._mean[EPOCHS]) / self._spread[EPOCHS])
+        unknown = jnp.asarray((UNKNOWN_EPOCHS - self._mean[OF_EPOCHS]) / self._spread[OF_EPOCHS], jnp.float32)
         budgets = jnp.array([1.0, QUARTER_SHARE]) / (1.0 + QUARTER_SHARE)
         optimizer = optax.adam(optax.cosine_decay_schedule(LR, steps))
         width = curves.x.shape[-1]
@@ -303,8 +319,8 @@ class Fitter:
             drawn, known = jax.random.split(key)
             chosen = jax.random.choice(drawn, len(share), (BATCH,), p=share)
             batch = Curves(**{name: data[name][chosen] if name in data else None for name in Curves._fields})
-            is_known = jax.random.uniform(known, (BATCH, 1)) < KNOWN_EPOCHS
-            x = batch.x.at[..., EPOCHS].set(jnp.where(is_known, batch.x[..., EPOCHS], typical))
+            is_known = jax.random.uniform(known, (BATCH, 1, 1)) < KNOWN_EPOCHS
+            x = batch.x.at[..., OF_EPOCHS].set(jnp.where(is_known, batch.x[..., OF_EPOCHS], unknown))
             suggested = log_lr(batch, x, falling(free))
             lost = regret(batch, suggested)
             above = jax.nn.sigmoid((lost - 0.2) / ABOVE_WIDTH)
@@ -480,7 +496,9 @@ def print_kinds_left_out(fitter: Fitter, curves: Curves) -> None:
         of_kind = left_out & modern_kind
         if not of_kind.any():
             continue
-        lost = np.asarray(regret(curves, fitter(~left_out, 1).suggested(curves)))[of_kind].mean()
+        seen = curves.x[~left_out]
+        held = curves._replace(x=np.clip(curves.x, seen.min((0, 1)), seen.max((0, 1))))  # as in use
+        lost = np.asarray(regret(curves, fitter(~left_out, 1).suggested(held)))[of_kind].mean()
         by_rule = {}
         for place, name in enumerate(peers.RULES):
             said = np.broadcast_to(curves.peers[:, place, None, None], curves.losses.shape[:-1])

@@ -68,6 +68,7 @@ def random_landmarks() -> list[Landmarks]:
         found.append(
             Landmarks(
                 points=100,
+                updates=100,
                 start_loss=start,
                 best_loss=start * (1 - fall),
                 noise=start * fall / 10 ** draw.uniform(-1, 2.5),

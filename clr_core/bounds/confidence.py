@@ -17,6 +17,8 @@ from clr_core.bounds.features import (
     is_smooth,
     landmark_features,
     log_epochs,
+    log_passes,
+    passes,
     relative_fall,
     unusual_features,
 )
@@ -27,6 +29,9 @@ from clr_core.schedules.plan import CyclePlan
 USUAL_GAIN, MOST_GAIN = 0.4, 0.8
 """Of an accuracy: what is assumed where none was recorded, and the most that counts."""
 
+MANY_PASSES = 10.0
+"""Of the range test over the data; beyond, ten times as many of those that are sure lose more than 0.2."""
+
 CAUTION = 2.0
 """Chosen such that above 0.8, 0.93 of the suggestions on tasks left out of the fit were good; 0.9 is promised."""
 
@@ -34,9 +39,10 @@ LION = FAMILIES[3]
 
 
 def confidence_features(marks: Landmarks, families: Sequence[str], plan: CyclePlan) -> tuple[float, ...]:
-    """What the regression reads: four features of the rule, the gain in accuracy, and whether it is Lion."""
+    """What the regression reads: five features of the rule, the gain in accuracy, and whether it is Lion."""
     gain = USUAL_GAIN if marks.accuracy is None else min(max(marks.accuracy.gain, 0.0), MOST_GAIN)
-    return (*landmark_features(marks)[1:4], log_epochs(plan), gain, float(LION in families))
+    seen = (log_passes(marks, plan), log_epochs(plan))
+    return (*landmark_features(marks)[1:4], *seen, gain, float(LION in families))
 
 
 def confidence_of(marks: Landmarks, families: Sequence[str], plan: CyclePlan) -> float:
@@ -78,6 +84,12 @@ def warnings_of(
             0.7,
             f"The loss drops by only {100 * relative_fall(marks):.1g} % of itself, as in fine-tuning, which wants a "
             "low LR: if it has a large constant in it, subtract that and ask again.",
+        )
+    if (seen := passes(marks, plan)) > MANY_PASSES:
+        yield (
+            0.7,
+            f"The range test saw each example {seen:.2g} times, and its loss drops also for what is only memorized: "
+            "test with the loss of a validation set.",
         )
     if marks.points < 50:
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."

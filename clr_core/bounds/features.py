@@ -1,12 +1,15 @@
-"""The features that the rule reads: five of the curve's landmarks and two of the training run to come, all log10.
+"""The features that the rule reads, all log10: five of the curve's landmarks, one that tells how far to trust these, and
+two of the training run to come.
 
 1. ``half_fall``: ``half_fall_sum / rise_lr``, the distance it took to learn, in steps at the LR where the loss rises.
 2. ``divergence``: ``last_lr / rise_lr``, how far beyond the rise the loss diverged: near 1 where it diverges abruptly.
 3. ``signal_to_noise``: the drop in the loss, in standard deviations of one loss.
 4. ``relative_fall``: the drop as a fraction of the loss.
 5. ``test_length``: ``rise_sum / rise_lr``, the updates it took to get to the rise, were all of them made at its LR.
-6. ``epochs``: how often the run to come sees each example.
-7. ``total_steps``: its updates.
+6. ``passes``: how often the test saw each example, 1 at least; what it has memorized, it has not learned. Of a
+   validation loss 1, since that drops for what is learned alone.
+7. ``epochs``: how often the run to come sees each example.
+8. ``total_steps``: its updates.
 
 All but the last are held within the ranges that the rule was fitted to, and the last within the budgets. None of them
 is an LR: a network whose weights are stored in other units has all its LRs times a constant, and must get the bounds
@@ -32,8 +35,8 @@ _ADAPTIVE = (
 KNOWN = {"sgd": FAMILIES[:2], "lion": FAMILIES[3:]} | dict.fromkeys(_ADAPTIVE.split(), FAMILIES[2:3])
 """By the optimizer's class name in lower case; both of SGD's where it is not known whether it has momentum."""
 
-TYPICAL_STEPS, TYPICAL_EPOCHS = 500, 10.0
-"""The updates and the epochs that are assumed where they are not given."""
+TYPICAL_STEPS, TYPICAL_EPOCHS, TYPICAL_PASSES = 500, 10.0, 2.0
+"""The updates, the epochs and the passes over the data in the test, where they are not given."""
 
 LEAST_SIGNAL, LEAST_FALL, LEAST_SMOOTH_FALL = 0.3, 0.03, 0.001
 """Smaller drops, in standard deviations of one loss and as a fraction of the loss, count as these; the last one without
@@ -78,17 +81,29 @@ def landmark_features(marks: Landmarks) -> tuple[float, ...]:
     )
 
 
-def log_epochs(plan: CyclePlan) -> float:
+def passes(marks: Landmarks, plan: CyclePlan) -> float:
+    """How often the losses that were read had seen each example, 1 at least; 1 for those of a validation set."""
+    if is_smooth(marks):
+        return 1.0
+    return TYPICAL_PASSES if plan.steps_per_epoch is None else max(marks.updates / plan.steps_per_epoch, 1.0)
+
+
+def log_passes(marks: Landmarks, plan: CyclePlan) -> float:
     """The sixth feature, within the range of the fit."""
+    return _held(math.log10(passes(marks, plan)), FEATURES.index("passes"))
+
+
+def log_epochs(plan: CyclePlan) -> float:
+    """The seventh feature, within the range of the fit."""
     epochs = TYPICAL_EPOCHS if plan.steps_per_epoch is None else plan.total_steps / plan.steps_per_epoch
     return _held(math.log10(epochs), FEATURES.index("epochs"))
 
 
 def features_of(marks: Landmarks, plan: CyclePlan) -> tuple[float, ...]:
-    """The seven features, each within the range of the fit."""
+    """The eight features, each within the range of the fit."""
     of_landmarks = (_held(value, place) for place, value in enumerate(landmark_features(marks)))
     steps = min(max(plan.total_steps, SHORTEST), LONGEST)
-    return (*of_landmarks, log_epochs(plan), math.log10(steps))
+    return (*of_landmarks, log_passes(marks, plan), log_epochs(plan), math.log10(steps))
 
 
 def unusual_features(marks: Landmarks) -> list[str]:

@@ -50,6 +50,7 @@ class Landmarks:
 
     Attributes:
         points: Points before the loss diverged or was not finite.
+        updates: Updates until then, one or more for each point.
         start_loss: Loss at the low end.
         best_loss: Lowest smoothed loss.
         noise: Standard deviation of one loss about the smoothed curve.
@@ -69,6 +70,7 @@ class Landmarks:
     """
 
     points: int
+    updates: int
     start_loss: float
     best_loss: float
     noise: float
@@ -146,6 +148,7 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     steepest = lrs[min(falling, key=slopes.__getitem__)]
     return Landmarks(
         points=count,
+        updates=count * curve.steps_per_point,
         start_loss=start,
         best_loss=smoothed[best],
         noise=noise,

@@ -2,13 +2,13 @@
 
     max_lr = rise_lr * 10**(output_bias + skip_weights @ x + output_weights @ tanh(hidden_weights @ x + hidden_bias))
 
-``x`` are the seven features. The hidden bias is that of the optimizer's family plus that of the kind of schedule, and
+``x`` are the eight features. The hidden bias is that of the optimizer's family plus that of the kind of schedule, and
 the output bias belongs to both together; of an optimizer that may be of several families, the outputs are averaged.
 The constants were fitted to training runs that went to their end (``benchmarks/suggestion``, which says what else was
 tried).
 
-More epochs or more updates never raise ``max_lr``: in the fit, their skip weights and their paths through each hidden
-unit are held at or below zero.
+More passes over the data in the test, more epochs or more updates never raise ``max_lr``: in the fit, their skip weights
+and their paths through each hidden unit are held at or below zero.
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ def highest(marks: Landmarks, families: Sequence[str]) -> float:
 def explain(marks: Landmarks, families: Sequence[str], kind: str, plan: CyclePlan) -> tuple[Effect, ...]:
     """What each feature does to max_lr, against a curve on which that feature alone is typical.
 
-    The epochs are left out where they are not known.
+    The passes and the epochs are left out where they are not known.
     """
     x, families, kind = features_of(marks, plan), families or UNKNOWN, _fitted(kind)[0]
     output = forward(x, families, kind)
     found = []
     for place, (name, value, typical) in enumerate(zip(FEATURES, x, TYPICAL, strict=True)):
-        if name == "epochs" and plan.steps_per_epoch is None:
+        if name in ("passes", "epochs") and plan.steps_per_epoch is None:
             continue
         change = output - forward((*x[:place], typical, *x[place + 1 :]), families, kind)
         found.append(Effect(name, math.pow(10.0, value), math.pow(10.0, typical), math.pow(10.0, change)))

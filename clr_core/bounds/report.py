@@ -36,6 +36,7 @@ UNUSUAL = {
     "signal_to_noise": ("noisy losses", "little noise in the losses"),
     "relative_fall": ("a small drop in the loss", "a large drop in the loss"),
     "test_length": ("a short test", "a long test"),
+    "passes": ("a test that saw few examples twice", "a test that saw each example often"),
     "epochs": ("few epochs", "many epochs"),
     "total_steps": ("a small budget", "a large budget"),
 }
@@ -129,7 +130,7 @@ def source(curves: Sequence[LRCurve], marks: Landmarks) -> str:
     curve = curves[0]
     momentum = {None: "", False: " without momentum", True: " with momentum"}[curve.momentum]
     optimizer = f", {curve.optimizer}{momentum}" if curve.optimizer else ""
-    updates = f"{marks.points * curve.steps_per_point} updates{optimizer}"
+    updates = f"{marks.updates} updates{optimizer}"
     if len(curves) > 1:
         return f"What the curves show (medians of {len(curves)} range tests, the first one pictured; {updates}):"
     return f"What the curve shows ({updates}):"

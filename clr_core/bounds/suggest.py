@@ -31,10 +31,10 @@ def suggest_bounds(
     """The bounds that a range test suggests for a schedule, with the evidence and the warnings.
 
     The loss of a range test drops, plateaus and diverges. ``max_lr`` is the LR at which the loss rises again, the
-    onset of divergence, times a factor. The factor follows from six features of the curve (the distance it took to
-    learn, how abruptly the loss diverges, at which LR it rises, how large the drop is against the noise and against
-    the loss, how long the test was), from the optimizer and the kind of schedule, and from the updates and epochs of
-    the run to come; ``clr_core.bounds.network`` has the formula, fitted to training runs that went to their end at
+    onset of divergence, times a factor. The factor follows from six features of the test (the distance it took to
+    learn, how abruptly the loss diverges, how large the drop is against the noise and against the loss, how long the
+    test was and how often it saw each example), from the optimizer and the kind of schedule, and from the updates and
+    epochs of the run to come; ``clr_core.bounds.network`` has the formula, fitted to training runs that went to their end at
     many LRs. The accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is a
     quarter of ``max_lr`` for cycles, a tenth for one cycle, and 0 for the schedules that decay to 0.
 
@@ -49,7 +49,8 @@ def suggest_bounds(
         total_steps: In place of a plan, the updates of the run, an int from 1 to 2**31 - 1; 500 if neither is given.
             More never raise max_lr. The rule was fitted to 28 to 20,000: fewer count as 28, more as 20,000.
         steps_per_epoch: In place of a plan, the updates in an epoch, > 0: ``len(loader)``. A run of 10 epochs is
-            assumed if neither is given. Fewer never raise max_lr: the more epochs, the sooner a model overfits.
+            assumed if neither is given. Fewer never raise max_lr: the more epochs, the sooner a model overfits, and the
+            more often the test has seen an example, the less its loss says about others.
 
     Raises:
         TypeError: An argument is of the wrong kind, or a budget is given beside a plan.

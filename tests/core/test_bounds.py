@@ -198,6 +198,7 @@ def test_max_lr_is_the_rule_of_the_docstring(
     assert (bounds.plan.total_steps, bounds.plan.steps_per_epoch) == (budget, steps_per_epoch)
     epochs = 10 if steps_per_epoch is None else budget / steps_per_epoch
     marks = bounds.evidence
+    passes = 2 if steps_per_epoch is None else marks.updates / steps_per_epoch
     fall = marks.start_loss - marks.best_loss
     ratios = [
         marks.half_fall_sum / marks.rise_lr,
@@ -205,6 +206,7 @@ def test_max_lr_is_the_rule_of_the_docstring(
         fall / marks.noise,
         fall / marks.start_loss,
         marks.rise_sum / marks.rise_lr,
+        max(1, min(passes, 10 ** constants.HIGHEST[-2])),
         max(10 ** constants.LOWEST[-1], min(epochs, 10 ** constants.HIGHEST[-1])),
         max(constants.SHORTEST, min(budget, constants.LONGEST)),
     ]
@@ -399,6 +401,30 @@ def test_each_doubt_lowers_the_confidence_and_says_what_to_do() -> None:
     assert len(bounds.doubts) == 2
     assert any("raise end_lr" in doubt for doubt in bounds.doubts)
     assert any("The optimizer is unknown" in doubt for doubt in bounds.doubts)
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.2])
+def test_a_test_that_saw_each_example_often_may_have_memorized_it(noise: float) -> None:
+    """The more passes over the data in the test, the less its loss is worth; a validation loss keeps its worth."""
+    noisy = curve(noise=noise)
+    few, many = (suggest_bounds(noisy, total_steps=500, steps_per_epoch=each) for each in (50, 4))
+    assert many.confidence < 0.7 * few.confidence
+    assert many.max_lr <= few.max_lr
+    times = f"{many.evidence.updates / 4:.2g}"
+    assert any(f"saw each example {times} times" in doubt and "validation set" in doubt for doubt in many.doubts)
+    assert not any("saw each example" in doubt for doubt in few.doubts)
+    validated = suggest_bounds(curve(), total_steps=500, steps_per_epoch=4)
+    assert not any("saw each example" in doubt for doubt in validated.doubts)
+
+
+def test_the_updates_of_a_log_with_every_kth_count_as_passes() -> None:
+    """A log with every tenth update has seen the data ten times as often as it has points."""
+    noisy = curve(noise=0.05)
+    logged = LRCurve(noisy.lrs, noisy.losses, optimizer="SGD", steps_per_point=10)
+    plain, strided = (suggest_bounds(each, total_steps=500, steps_per_epoch=40) for each in (noisy, logged))
+    assert strided.evidence.updates == 10 * plain.evidence.updates
+    assert any("saw each example" in doubt for doubt in strided.doubts)
+    assert not any("saw each example" in doubt for doubt in plain.doubts)
 
 
 def test_the_report_says_what_was_seen() -> None:

@@ -78,7 +78,7 @@ def test_the_network_is_its_formula() -> None:
     draw = np.random.default_rng(0)
     for family in features.FAMILIES:
         for kind in FITTED:
-            x = draw.normal(size=7)
+            x = draw.normal(size=len(constants.FEATURES))
             hidden = np.tanh(
                 np.array(constants.HIDDEN_WEIGHTS) @ x
                 + np.array(constants.FAMILY_BIASES[family])
@@ -94,7 +94,7 @@ def test_the_network_is_its_formula() -> None:
 
 def test_an_unknown_optimizer_gets_the_mean_of_its_families() -> None:
     """In log LR: the geometric mean of the suggestions for each."""
-    x = [0.1, 0.5, 1.0, -0.3, 1.3, 0.6, 2.7]
+    x = [0.1, 0.5, 1.0, -0.3, 1.3, 0.5, 0.6, 2.7]
     both = [network.forward(x, [family], "cyclic") for family in network.UNKNOWN]
     assert network.forward(x, network.UNKNOWN, "cyclic") == pytest.approx(math.fsum(both) / 2)
 

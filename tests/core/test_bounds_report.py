@@ -181,8 +181,9 @@ def test_unusual_features_are_named_with_their_effect() -> None:
 
 
 def test_epochs_that_are_not_known_explain_nothing() -> None:
-    """Without the updates of an epoch there is no such effect."""
-    assert "epochs" not in [effect.feature for effect in suggest_bounds(curve(), total_steps=1200).explanation]
+    """Without the updates of an epoch there is no such effect, and none of the passes over the data in the test."""
+    explained = {effect.feature for effect in suggest_bounds(curve(), total_steps=1200).explanation}
+    assert explained == {*constants.FEATURES} - {"passes", "epochs"}
 
 
 def test_a_max_lr_at_the_end_of_the_test_is_pointed_out() -> None:

@@ -49,7 +49,7 @@ def test_a_clear_curve_needs_one_test_and_says_what_it_cost() -> None:
 
 def test_a_clear_curve_that_leaves_doubt_is_looked_at_again() -> None:
     """The second range is that in which the loss moves, and the bounds are the mean of both; a third makes no odds."""
-    network = Network(noise=0.4)
+    network = Network(noise=0.8)
     bounds = find_bounds(network, PLAN)
     (start, end, first), (second_start, second_end, second) = network.asked
     assert first == second == 100

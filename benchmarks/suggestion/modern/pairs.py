@@ -156,7 +156,9 @@ class Pair:
 
 
 def pairs(folder: str) -> Iterator[Pair]:
-    """Every pair of one folder that is recorded so far."""
+    """Every pair of one folder that is recorded so far, but for those of which no LR lowers the loss: none is wrong."""
     for path in sorted((RECORDINGS / folder).glob("*.npz")):
         with np.load(path) as file:
-            yield Pair(path.stem, dict(file))
+            pair = Pair(path.stem, dict(file))
+        if all(pair.truth(schedule, budget).gain > 0 for schedule in pair.schedules for budget in pair.budgets):
+            yield pair
