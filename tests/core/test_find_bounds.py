@@ -49,12 +49,12 @@ def test_a_clear_curve_needs_one_test_and_says_what_it_cost() -> None:
 
 def test_a_clear_curve_that_leaves_doubt_is_looked_at_again() -> None:
     """The second range is that in which the loss moves, and the bounds are the mean of both; a third makes no odds."""
-    network = Network(noise=0.8)
-    bounds = find_bounds(network, PLAN)
+    network, plan = Network(noise=0.4), clr_core.plan_cycles(epochs=12, steps_per_epoch=15)
+    bounds = find_bounds(network, plan)
     (start, end, first), (second_start, second_end, second) = network.asked
     assert first == second == 100
     assert start <= second_start < second_end < end
-    both = [clr_core.suggest_bounds(curve, PLAN).max_lr for curve in bounds.curves]
+    both = [clr_core.suggest_bounds(curve, plan).max_lr for curve in bounds.curves]
     assert bounds.max_lr == pytest.approx(math.sqrt(both[0] * both[1]))
 
 
