@@ -36,7 +36,7 @@ UNUSUAL = {
     "signal_to_noise": ("noisy losses", "little noise in the losses"),
     "relative_fall": ("a small drop in the loss", "a large drop in the loss"),
     "test_length": ("a short test", "a long test"),
-    "passes": ("a test that saw few examples twice", "a test that saw each example often"),
+    "passes": ("few passes of the test over the data", "many passes of the test over the data"),
     "epochs": ("few epochs", "many epochs"),
     "total_steps": ("a small budget", "a large budget"),
 }
