@@ -30,7 +30,8 @@ USUAL_GAIN, MOST_GAIN = 0.4, 0.8
 """Of an accuracy: what is assumed where none was recorded, and the most that counts."""
 
 MANY_PASSES = 10.0
-"""Of the range test over the data; beyond, ten times as many of those that are sure lose more than 0.2."""
+"""Of the range test over the data. Of suggestions for small networks that were surer than 0.5 without them, 0.01 lost
+more than 0.2 where no example was seen twice, 0.04 between eight and sixteen passes, 0.11 beyond."""
 
 CAUTION = 2.0
 """Chosen such that above 0.8, 0.93 of the suggestions on tasks left out of the fit were good; 0.9 is promised."""
