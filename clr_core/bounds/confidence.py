@@ -89,7 +89,7 @@ def warnings_of(
     if (seen := passes(marks, plan)) > MANY_PASSES:
         yield (
             0.7,
-            f"The range test saw each example {seen:.2g} times, and its loss drops also for what is only memorized: "
+            f"The range test saw each example {seen:,.0f} times, and its loss drops also for what is only memorized: "
             "test with the loss of a validation set.",
         )
     if marks.points < 50:

@@ -410,7 +410,7 @@ def test_a_test_that_saw_each_example_often_may_have_memorized_it(noise: float) 
     few, many = (suggest_bounds(noisy, total_steps=500, steps_per_epoch=each) for each in (50, 4))
     assert many.confidence < 0.7 * few.confidence
     assert many.max_lr <= few.max_lr
-    times = f"{many.evidence.updates / 4:.2g}"
+    times = f"{many.evidence.updates / 4:,.0f}"
     assert any(f"saw each example {times} times" in doubt and "validation set" in doubt for doubt in many.doubts)
     assert not any("saw each example" in doubt for doubt in few.doubts)
     validated = suggest_bounds(curve(), total_steps=500, steps_per_epoch=4)
