@@ -80,7 +80,7 @@ pairs are recorded yet, and the fit would follow their peculiarities: drawn task
 0.4 on the small ones, 0.037 with 0.75."""
 
 KNOWN_EPOCHS, OF_EPOCHS = 0.7, slice(-3, -1)
-"""The share of training runs whose epochs are given in the fit, and where what follows from them is among the features."""
+"""The share of training runs whose epochs are given in the fit, and where the features are that follow from them."""
 
 UNKNOWN_EPOCHS = np.log10([TYPICAL_PASSES, TYPICAL_EPOCHS])
 ENDLESS = 1e12

@@ -1,5 +1,5 @@
-"""The features that the rule reads, all log10: five of the curve's landmarks, one that tells how far to trust these, and
-two of the training run to come.
+"""The features that the rule reads, all log10: five of the curve's landmarks, one that tells how far to trust these,
+and two of the training run to come.
 
 1. ``half_fall``: ``half_fall_sum / rise_lr``, the distance it took to learn, in steps at the LR where the loss rises.
 2. ``divergence``: ``last_lr / rise_lr``, how far beyond the rise the loss diverged: near 1 where it diverges abruptly.

@@ -7,8 +7,8 @@ the output bias belongs to both together; of an optimizer that may be of several
 The constants were fitted to training runs that went to their end (``benchmarks/suggestion``, which says what else was
 tried).
 
-More passes over the data in the test, more epochs or more updates never raise ``max_lr``: in the fit, their skip weights
-and their paths through each hidden unit are held at or below zero.
+More passes over the data in the test, more epochs or more updates never raise ``max_lr``: in the fit, their skip
+weights and their paths through each hidden unit are held at or below zero.
 """
 
 from __future__ import annotations

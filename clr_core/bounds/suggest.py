@@ -34,9 +34,9 @@ def suggest_bounds(
     onset of divergence, times a factor. The factor follows from six features of the test (the distance it took to
     learn, how abruptly the loss diverges, how large the drop is against the noise and against the loss, how long the
     test was and how often it saw each example), from the optimizer and the kind of schedule, and from the updates and
-    epochs of the run to come; ``clr_core.bounds.network`` has the formula, fitted to training runs that went to their end at
-    many LRs. The accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is a
-    quarter of ``max_lr`` for cycles, a tenth for one cycle, and 0 for the schedules that decay to 0.
+    epochs of the run to come; ``clr_core.bounds.network`` has the formula, fitted to training runs that went to their
+    end at many LRs. The accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is
+    a quarter of ``max_lr`` for cycles, a tenth for one cycle, and 0 for the schedules that decay to 0.
 
     Args:
         curve: A recorded range test, or several of the same run with other seeds; then each gives a suggestion of its
