@@ -89,7 +89,7 @@ def groups(quick: bool) -> Iterator[Group]:
         yield Group(f"compiled {name}", (next(iter(calls)),), repeated, 200, 12 if quick else 60)
     for name, tests in finders.groups(quick):
         bases = tuple(base for base in ("torch-lr-finder", "bare steps") if base in tests)
-        yield Group(f"range test, {name}", bases, tests, finders.STEPS, 4 if quick else 24)
+        yield Group(f"range test, {name}", bases, tests, finders.STEPS, 4 if quick else 60)
 
 
 def main() -> None:
