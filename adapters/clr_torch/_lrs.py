@@ -42,11 +42,9 @@ class GroupLRs:
         """Give every group its LR for the next update."""
         self._lrs = [lr * share for share in self._shares]
         for index, group in enumerate(self._groups):
-            if type(group["lr"]) is float:
-                group["lr"] = self._lrs[index]
-            else:
-                groups_of.set_lr(group, self._lrs[index])
-                self._versions[index] = getattr(group["lr"], "_version", 0)
+            groups_of.set_lr(group, self._lrs[index])
+            if isinstance(group["lr"], Tensor):
+                self._versions[index] = group["lr"]._version
         self._updates = 0
         if self._parameter_versions is None or self._parameter_versions:
             self._parameter_versions = [each._version for each in self._parameters]
