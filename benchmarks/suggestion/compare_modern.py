@@ -1,4 +1,4 @@
-"""What the rule and its peers suggest for larger, pretrained and long trainings, beside how those really ended.
+"""What the rule and its peers suggest for larger, pretrained and long training runs, beside how those really ended.
 
     python benchmarks/suggestion/compare_modern.py [--detail] [--held-out] [--quick]
 

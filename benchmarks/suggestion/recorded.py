@@ -1,4 +1,4 @@
-"""What generate.py recorded: range tests, and the loss at which full trainings ended."""
+"""What generate.py recorded: range tests, and the loss at which full training runs ended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CLOSE = 1.1
 
 @dataclass(frozen=True)
 class Truth:
-    """How trainings ended, by their peak LR.
+    """How training runs ended, by their peak LR.
 
     Attributes:
         lrs: The peaks, a factor ``APART`` from one to the next.

@@ -1,4 +1,4 @@
-"""How good are the suggestions, ours and those of other libraries, on trainings that were run to the end?
+"""How good are the suggestions, ours and those of other libraries, on training runs that were run to the end?
 
     python benchmarks/suggestion/score.py [FOLDER ...] [--detail] [--quick] [--write]
 
@@ -251,8 +251,8 @@ def print_bases(chosen: Iterable[Pair]) -> None:
 
 
 def print_floor(chosen: Iterable[Pair]) -> None:
-    """What a choice by full trainings loses: the peak that was best with two seeds, evaluated with the third."""
-    print("\nregret of choosing by full trainings with other seeds, in place of a range test")
+    """What a choice by full training runs loses: the peak that was best with two seeds, evaluated with the third."""
+    print("\nregret of choosing by full training runs with other seeds, in place of a range test")
     chosen = list(chosen)
     for schedule in SCHEDULES:
         regrets, close = [], []

@@ -249,7 +249,7 @@ TASKS: dict[str, Task] = {
     ),
     "manual, one character": Task("text, dense", sources.text(sources.manual, last_only=True), Characters("dense", 12)),
     # In pairs of one kind; of each pair, a coin put one aside for the second reading. Of the kinds that went wrong in
-    # the first, and of kinds that were missing: late jumps, few examples, much noise, other batches, longer trainings.
+    # the first, and of kinds that were missing: late jumps, few examples, much noise, other batches, longer runs.
     "parity of four": Task("plateau", lambda: sources.parity(4, 8), Dense([64], 2), 960),
     "multiplexer, two layers": Task("plateau", sources.multiplexer, Dense([32, 32], 2, jnp.tanh), 960),
     "multiplexer of three": Task("plateau", lambda: sources.multiplexer(3), Dense([64], 2), 1280),

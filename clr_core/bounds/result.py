@@ -34,7 +34,7 @@ class Bounds:
         lr: The LR for a training run at one constant LR, whatever kind of schedule the bounds are for.
         confidence: 0 to 1. It is calibrated such that above 0.8 nine of ten suggestions lose less than 0.05 of what
             the best LR gains (``benchmarks/suggestion`` has how often that held on held-out tasks).
-        kind: The kind of schedule the bounds are for, as ``suggest_bounds`` was told.
+        kind: The kind of schedule the bounds are for, as given to ``suggest_bounds``.
         plan: The budget of the training run they are for.
         evidence: The landmarks of the curve; of several curves, the median of each.
         explanation: What each feature of the curve and of the plan does to ``max_lr``; of several curves, to that of
