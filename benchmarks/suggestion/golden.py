@@ -29,7 +29,7 @@ from clr_core.bounds.network import FITTED, suggested_max_lr
 from clr_core.schedules.plan import exact_plan
 
 PATH = Path(__file__).parents[2] / "tests" / "golden" / "suggestions.json"
-BUDGETS = ((500, None), (20, 7.5), (1200, 100), (4000, 25), (60_000, 600), (700, 1000.0))
+BUDGETS = ((500, None), (20, 7.5), (1200, 100), (4000, 25), (60_000, 600), (700, 1000.0), (4000, 0.2))
 RANDOM_CURVES, RANDOM_LANDMARKS = 12, 60
 
 
