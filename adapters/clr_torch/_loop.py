@@ -18,9 +18,10 @@ from clr_torch._ranks import Exchange, are_many
 from clr_torch._restore import restored
 
 LOSSES_PER_READ = 16
-"""Losses on an accelerator that wait to be read together; the test may notice its end as many updates late.
+"""Losses that wait to be read together; the test may notice its end as many updates late.
 
-To read a loss that has yet to be computed is to wait for all the work queued there.
+To read a loss that an accelerator has yet to compute is to wait for all the work queued there. One that is at hand is
+read earlier where it may end the test.
 """
 
 
@@ -51,6 +52,7 @@ class Loop:
         self._test, self._train_step, self._optimizers = test, train_step, optimizers
         self._sign, self._may_skip, self._progress = sign, may_skip, progress
         self._waiting: list[Any] = []
+        self._alarming_loss = test.alarming_loss
         self._exchange: Exchange | None = None
 
     def run(
@@ -113,7 +115,7 @@ class Loop:
             lrs.set(lr)
             if is_alone:
                 gate.open()
-            outcome = train_step()
+            outcome = _without_graph(train_step())
             lrs.check()
             waiting.append(outcome)
             if self._is_time_to_read(outcome):
@@ -125,7 +127,14 @@ class Loop:
     def _is_time_to_read(self, outcome: Any) -> bool:
         if self._exchange is not None:
             return len(self._waiting) >= self._exchange.updates
-        return len(self._waiting) >= LOSSES_PER_READ or _is_at_hand(outcome)
+        return len(self._waiting) >= LOSSES_PER_READ or self._may_end_test(outcome)
+
+    def _may_end_test(self, outcome: Any) -> bool:
+        """Whether the loss is at hand and high, or no number."""
+        loss = outcome[0] if isinstance(outcome, tuple) and outcome else outcome
+        if isinstance(loss, float):
+            return not self._sign * loss < self._alarming_loss
+        return not isinstance(loss, Tensor) or loss.is_cpu
 
     def _read(self, error: Exception | None = None, is_interrupted: bool = False) -> None:
         """Record all losses there are, and end the test if it is to end; an update past its end counts for nothing."""
@@ -143,6 +152,7 @@ class Loop:
             if is_interrupted:
                 self._gate.forget_interrupts()
         self._test.record_all((self._sign * loss, *metric) for loss, *metric in outcomes)
+        self._alarming_loss = self._test.alarming_loss
         if self._test.done:
             return
         if error is not None:
@@ -157,19 +167,20 @@ def _refuse(failed: list[int]) -> None:
         raise RuntimeError(f"a range test must succeed on every rank, got an error on rank {failed[0]}: see its own")
 
 
-def _is_at_hand(outcome: Any) -> bool:
+def _without_graph(outcome: Any) -> Any:
+    """The outcome as numbers where they are at hand; many graphs that wait would fill the memory."""
     if isinstance(outcome, tuple):
-        return all(map(_is_at_hand, outcome))
-    return not isinstance(outcome, Tensor) or outcome.is_cpu
+        return tuple(map(_without_graph, outcome))
+    if isinstance(outcome, Tensor):
+        return outcome.item() if outcome.is_cpu and outcome.numel() == 1 else outcome.detach()
+    return outcome
 
 
 def _floats(outcomes: list[Any]) -> list[tuple[float, ...]]:
     """The losses, or the losses and metrics, of several updates, in one transfer from the device."""
     rows = [_numbers(outcome) for outcome in outcomes]
-    if len(rows) > 1 and len({len(row) for row in rows}) > 1:
+    if len({len(row) for row in rows}) > 1:
         raise ValueError("train_step must return a metric at every update or at none")
-    if all(map(_is_at_hand, rows)):
-        return [tuple(map(_float, row)) for row in rows]
     return list(zip(*map(_column, zip(*rows, strict=True)), strict=True))
 
 
@@ -190,14 +201,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _column(column: tuple[Any, ...]) -> list[float]:
-    if all(map(_is_at_hand, column)):
-        return list(map(_float, column))
+    if not any(isinstance(each, Tensor) for each in column):
+        return list(map(float, column))
     with torch.no_grad():
         return torch.stack([torch.as_tensor(each).reshape(()) for each in column]).tolist()
-
-
-def _float(value: Any) -> float:
-    return value.item() if isinstance(value, Tensor) else float(value)
 
 
 def _steps(lrs: list[float], progress: bool) -> Iterable[float]:

@@ -264,20 +264,13 @@ def range_test_steps(
         RangeTest(
             start_lr, end_lr, num_steps, mode=mode, divergence=divergence, **described(steppers[0], optimizer_name)
         ),
-        lambda: _detached(train_step()),
+        train_step,
         steppers,
         sign=_sign(steppers),
         may_skip=_may_skip(steppers, scaler),
         progress=progress,
     )
     return loop.run([*modules, *steppers, scaler, *generators, *also])
-
-
-def _detached(outcome: Any) -> Any:
-    """The outcome without its graph: many that are retained would fill the memory."""
-    if isinstance(outcome, tuple):
-        return tuple(map(_detached, outcome))
-    return outcome.detach() if isinstance(outcome, Tensor) else outcome
 
 
 def _all_of(name: str, values: Any, kind: type) -> list[Any]:

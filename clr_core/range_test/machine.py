@@ -104,6 +104,15 @@ class RangeTest:
             self._examine()
         return self._stop_reason
 
+    @property
+    def alarming_loss(self) -> float:
+        """A loss below this one does not end the test now, so that a loop may record it together with later ones.
+
+        ``-inf`` before the first loss, ``inf`` for the next nine. It follows from what was recorded: where losses are
+        recorded later, a test may end up later too, by as many updates, but not its curve.
+        """
+        return -math.inf if self.done or not self._points else self._running.level(self._divergence)
+
     def _examine(self) -> None:
         """Look at what has been recorded since the last time, until it ends the test."""
         while self._stop_reason is None and (index := self._examined) < len(self._points):

@@ -170,19 +170,37 @@ def test_losses_read_late_make_the_same_curve(monkeypatch: pytest.MonkeyPatch) -
     module = frameworks.load("clr_torch._loop")
     model, optimizer = linear()
     curves = []
-    for is_at_hand, count in ((True, 16), (False, 1), (False, 7), (False, 1000)):
-        monkeypatch.setattr(module, "_is_at_hand", lambda outcome, is_at_hand=is_at_hand: is_at_hand)
-        monkeypatch.setattr(module, "LOSSES_PER_READ", count)
+    for count in (16, None, 1, 7, 1000):
+        if count is None:
+            monkeypatch.setattr(module.Loop, "_may_end_test", lambda self, outcome: False)
+        else:
+            monkeypatch.setattr(module, "LOSSES_PER_READ", count)
         curves.append(clr_torch.range_test(model, optimizer, mse, regression(), end_lr=100.0, metric=mse))
-    assert curves[0] == curves[1] == curves[2] == curves[3]
+    assert all(curve == curves[0] for curve in curves)
     assert curves[0].stop_reason == "diverged"
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 16, 64])
+def test_a_loss_at_hand_ends_the_test_at_once(batch: int) -> None:
+    """Losses on the CPU wait as well, but not the one that ends the test: no update is made after it."""
+    model, optimizer = linear()
+    step, made = simple_step(model, optimizer, regression(batch=batch)), 0
+
+    def counted() -> Any:
+        nonlocal made
+        made += 1
+        return step()
+
+    curve = clr_torch.range_test_steps(counted, models=model, optimizers=optimizer, end_lr=100.0)
+    assert curve.stop_reason == "diverged"
+    assert made == len(curve)
 
 
 def test_an_error_past_the_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step run ahead of an unread divergence may fail, as diverged models do; the test had ended before."""
     module = frameworks.load("clr_torch._loop")
     model, optimizer = linear()
-    monkeypatch.setattr(module, "_is_at_hand", lambda outcome: False)
+    monkeypatch.setattr(module.Loop, "_may_end_test", lambda self, outcome: False)
     monkeypatch.setattr(module, "LOSSES_PER_READ", 1000)
 
     def strict(output: Any, targets: Any) -> Any:
