@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from clr_core import check
 from clr_core.bounds.network import KINDS
@@ -34,8 +35,7 @@ BEFORE_FALL, BEYOND_END = 100.0, 3.0
 LOWEST_LR, HIGHEST_LR = 1e-20, 1e20
 
 
-@dataclass(frozen=True)
-class _Range:
+class _Range(NamedTuple):
     start_lr: float
     end_lr: float
     num_steps: int
