@@ -176,7 +176,7 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
         truths = [[pair.truth(schedule, budget) for budget in source.budgets] for schedule in SCHEDULES]
         budgets = [log_budget(pair, budget) for budget in source.budgets]
         plan = exact_plan(pair.total_steps(source.budgets[0]), pair.steps_per_epoch)
-        epochs = exact_plan(plan.total_steps, pair.steps_per_epoch or ENDLESS)
+        known = exact_plan(plan.total_steps, pair.steps_per_epoch or ENDLESS)
         # As many peaks for every pair, whether it has a lower grid or not.
         highest_peak = max(truth.lrs[-1] for of_schedule in truths for truth in of_schedule)
         peaks = highest_peak * APART ** np.arange(1.0 - PEAKS, 1.0)
@@ -188,7 +188,7 @@ def read(folders: Iterable[str], quick: bool) -> Curves:
                 if not isinstance(marks, Landmarks):
                     continue
                 families = families_of(curve)
-                of_curve = (*landmark_features(marks), np.log10(passes(marks, epochs)))
+                of_curve = (*landmark_features(marks), np.log10(passes(marks, known)))
                 rows.append(
                     (
                         source.folder,
@@ -490,21 +490,25 @@ def print_figures(title: str, curves: Curves, suggested: Any) -> None:
 def print_kinds_left_out(fitter: Fitter, curves: Curves) -> None:
     """What the fit loses on a whole kind of training that it has not seen, beside the best peer on that kind."""
     modern_kind = np.isin(curves.folder, list(KIND_WEIGHTS))
+    of_validation = np.char.startswith(curves.row, "validation")
     kinds = {kind: curves.folder == kind for kind in KIND_WEIGHTS if kind != "small"}
     kinds["transformers"] = np.any([np.char.startswith(curves.task, name) for name in TRANSFORMERS], 0)
     for kind, left_out in kinds.items():
-        of_kind = left_out & modern_kind
-        if not of_kind.any():
+        if not (left_out & modern_kind).any():
             continue
         seen = curves.x[~left_out]
         held = curves._replace(x=np.clip(curves.x, seen.min((0, 1)), seen.max((0, 1))))  # as in use
-        lost = np.asarray(regret(curves, fitter(~left_out, 1).suggested(held)))[of_kind].mean()
+        lost = np.asarray(regret(curves, fitter(~left_out, 1).suggested(held)))
         by_rule = {}
         for place, name in enumerate(peers.RULES):
             said = np.broadcast_to(curves.peers[:, place, None, None], curves.losses.shape[:-1])
-            by_rule[name] = float(np.asarray(regret(curves, said))[of_kind].mean())
-        best = min(by_rule, key=lambda name: by_rule[name])
-        print(f"{kind}, the whole kind left out: mean regret {lost:.3f}; {best} {by_rule[best]:.3f}")
+            by_rule[name] = np.asarray(regret(curves, said))
+        for reading, read_so in (("batches", ~of_validation), ("validation losses", of_validation)):
+            of_kind = left_out & modern_kind & read_so
+            if of_kind.any():
+                best = min(by_rule, key=lambda name: by_rule[name][of_kind].mean())
+                figures = f"mean regret {lost[of_kind].mean():.3f}; {best} {by_rule[best][of_kind].mean():.3f}"
+                print(f"{kind}, {reading}, the whole kind left out: {figures}")
 
 
 def fit_confidence(curves: Curves, left_out: Any) -> dict[str, Any]:
