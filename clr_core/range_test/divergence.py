@@ -20,8 +20,8 @@ class RunningLoss:
     """
 
     def __init__(self) -> None:
-        # Updates, height, scale, sum, weight, log of the LR, first average, best average, previous loss.
-        self._state = (0, 0.0, math.inf, 0.0, 0.0, 0.0, math.nan, 0.0, math.nan)
+        # Updates, height, sum, weight, log of the LR, first average, best average, previous loss.
+        self._state = (0, 0.0, 0.0, 0.0, 0.0, math.nan, math.nan, math.nan)
         # Absolute differences of one loss and the next, in order of size.
         self._differences: list[float] = []
 
@@ -36,15 +36,20 @@ class RunningLoss:
         return self._state[1]
 
     def level(self, height: float) -> float:
-        """The average at which ``height`` would be reached, as things stand; infinite before the first verdict."""
-        return self._state[7] + height * self._state[2]
+        """A loss below this one does not bring the average above ``height``."""
+        updates, _, total, weight, _, first, best, _ = self._state
+        if updates < GRACE:
+            return math.inf
+        # Without the noise, which the next loss may lower.
+        level = best + height * max(first - best, abs(best))
+        return level if total / weight <= level else -math.inf
 
     def climb(self, lr: float, loss: float, noisy: float) -> float:
         """How far the average is above its best, in units of its fall, its size or the noise.
 
         ``noisy`` is the loss as it was recorded, from which the noise is estimated; ``loss`` may be without spikes.
         """
-        updates, height, scale, total, weight, last_log_lr, first, best, previous = self._state
+        updates, height, total, weight, last_log_lr, first, best, previous = self._state
         log_lr = math.log10(lr)
         kept = math.exp((last_log_lr - log_lr) / MEMORY) if updates else 0.0
         total = total * kept + loss
@@ -59,7 +64,7 @@ class RunningLoss:
             noise = self._differences[len(self._differences) // 2]
             scale = max(first - best, abs(best), 8 * noise)
             height = (average - best) / scale if scale else 0.0
-        self._state = (updates + 1, height, scale, total, weight, log_lr, first, best, noisy)
+        self._state = (updates + 1, height, total, weight, log_lr, first, best, noisy)
         return height
 
 

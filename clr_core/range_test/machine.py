@@ -106,10 +106,9 @@ class RangeTest:
 
     @property
     def alarming_loss(self) -> float:
-        """A loss below this one does not end the test now, so that a loop may record it together with later ones.
+        """A loss below this one does not end the test as a divergence, so that a loop may record it with later ones.
 
-        ``-inf`` before the first loss, ``inf`` for the next nine. It follows from what was recorded: where losses are
-        recorded later, a test may end up later too, by as many updates, but not its curve.
+        It follows from what has been recorded, and is ``-inf`` before the first loss.
         """
         return -math.inf if self.done or not self._points else self._running.level(self._divergence)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 import random
@@ -164,6 +165,25 @@ def test_refuses_a_loss_beyond_every_float() -> None:
         with pytest.raises(ValueError, match="loss must be within the range of a float"):
             test.record(loss)
     assert len(test.curve) == 0
+
+
+@given(
+    st.lists(st.floats(-10, 10), min_size=12, max_size=60),
+    st.lists(st.floats(0, 3), min_size=12, max_size=60),
+    st.floats(0.1, 3.0),
+)
+def test_a_loss_below_the_alarming_one_is_no_divergence(
+    losses: list[float], climbs: list[float], divergence: float
+) -> None:
+    """Whatever came before, noisy or not; and before the first loss any is alarming."""
+    test = clr_core.RangeTest(num_steps=200, divergence=divergence)
+    assert test.alarming_loss == -math.inf
+    for loss in (*losses, *(losses[0] + 0.1 * total for total in itertools.accumulate(climbs))):
+        alarming = test.alarming_loss
+        test.record(loss)
+        if test.done:
+            assert not loss < alarming - 1e-12 * abs(alarming)
+            break
 
 
 def test_noise_alone_is_no_divergence() -> None:
