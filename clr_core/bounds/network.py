@@ -35,8 +35,8 @@ FITTED = tuple(KIND_BIASES)
 """The kinds of schedules that the rule was fitted to."""
 
 AS_ONE_CYCLE = dict.fromkeys(("linear_decay", "cosine_decay", "warmup_stable_decay"), 0.6)
-"""The other kinds, each with its ``max_lr`` as a multiple of one cycle's. Their best peaks are 0.56 to 0.60 of that on
-small networks (``benchmarks/suggestion/decays.py``), and 0.6 to 0.9 where pretrained and larger ones warm up."""
+"""The other kinds, each with its ``max_lr`` as a multiple of one cycle's. On 60 small tasks they lose least at 0.57
+of its best peak (``benchmarks/suggestion/decays.py``); where pretrained and larger networks warm up, at 0.6 to 0.9."""
 
 KINDS = (*FITTED, *AS_ONE_CYCLE)
 """The kinds of schedules that the rule knows bounds for."""
