@@ -203,8 +203,7 @@ def _is_number(value: Any) -> bool:
 def _column(column: tuple[Any, ...]) -> list[float]:
     if not any(isinstance(each, Tensor) for each in column):
         return list(map(float, column))
-    with torch.no_grad():
-        return torch.stack([torch.as_tensor(each).reshape(()) for each in column]).tolist()
+    return torch.stack([torch.as_tensor(each).reshape(()) for each in column]).tolist()
 
 
 def _steps(lrs: list[float], progress: bool) -> Iterable[float]:

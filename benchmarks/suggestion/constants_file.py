@@ -79,7 +79,8 @@ def _literal(value: Any) -> str:
     else:
         items = [f"{_literal(item)}," for item in value]
     rows = "\n".join(items).replace("\n", "\n    ")
-    return ("{" if isinstance(value, dict) else "(") + f"\n    {rows}\n" + ("}" if isinstance(value, dict) else ")")
+    opening, closing = "{}" if isinstance(value, dict) else "()"
+    return f"{opening}\n    {rows}\n{closing}"
 
 
 def rounded(values: Any) -> tuple[Any, ...]:

@@ -493,16 +493,16 @@ def print_kinds_left_out(fitter: Fitter, curves: Curves) -> None:
     of_validation = np.char.startswith(curves.row, "validation")
     kinds = {kind: curves.folder == kind for kind in KIND_WEIGHTS if kind != "small"}
     kinds["transformers"] = np.any([np.char.startswith(curves.task, name) for name in TRANSFORMERS], 0)
+    by_rule = {}
+    for place, name in enumerate(peers.RULES):
+        said = np.broadcast_to(curves.peers[:, place, None, None], curves.losses.shape[:-1])
+        by_rule[name] = np.asarray(regret(curves, said))
     for kind, left_out in kinds.items():
         if not (left_out & modern_kind).any():
             continue
         seen = curves.x[~left_out]
         held = curves._replace(x=np.clip(curves.x, seen.min((0, 1)), seen.max((0, 1))))  # as in use
         lost = np.asarray(regret(curves, fitter(~left_out, 1).suggested(held)))
-        by_rule = {}
-        for place, name in enumerate(peers.RULES):
-            said = np.broadcast_to(curves.peers[:, place, None, None], curves.losses.shape[:-1])
-            by_rule[name] = np.asarray(regret(curves, said))
         for reading, read_so in (("batches", ~of_validation), ("validation losses", of_validation)):
             of_kind = left_out & modern_kind & read_so
             if of_kind.any():

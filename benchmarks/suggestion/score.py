@@ -1,4 +1,4 @@
-"""How good are the suggestions, ours and those of other libraries, on training runs that were run to the end?
+"""How good are the suggestions, ours and those of other libraries, on training runs that went to their end?
 
     python benchmarks/suggestion/score.py [FOLDER ...] [--detail] [--quick] [--write]
 

@@ -11,7 +11,7 @@ from clr_core.demo.comparison import Row, winner
 from clr_core.views.figure import new_figure, save
 
 COLORS = ("#7f7f7f", "#0072b2", "#d55e00", "#009e73")
-"""Grey for the default; the others colour-blind readers can tell apart (Okabe and Ito 2008)."""
+"""Grey for the default; colour-blind readers can tell the others apart (Okabe and Ito 2008)."""
 
 
 def draw(bounds: Bounds, rows: Sequence[Row], steps: int, unit: str, directory: Path) -> list[str]:

@@ -452,7 +452,7 @@ def test_a_cycle_must_end_with_an_execution(tmp_path: Any) -> None:
 
 
 def test_the_snapshots_of_two_training_runs_are_not_mixed(tmp_path: Any) -> None:
-    """A directory with snapshots is refused at a training's beginning; one that goes on may use it."""
+    """A directory with snapshots is refused when a training run begins; one that goes on may use it."""
     lr, n = clr_keras.ScheduleLR(CYCLES), 4
     model, ensemble = one_hot_model(n, keras.optimizers.SGD(lr)), clr_keras.SnapshotEnsemble(lr, tmp_path)
     fit(model, n, ensemble)

@@ -169,14 +169,16 @@ def test_losses_read_late_make_the_same_curve(monkeypatch: pytest.MonkeyPatch) -
     """However many losses are read at once, as on an accelerator, the curve and its end are the same."""
     module = frameworks.load("clr_torch._loop")
     model, optimizer = linear()
-    curves = []
-    for count in (16, None, 1, 7, 1000):
-        if count is None:
-            monkeypatch.setattr(module.Loop, "_may_end_test", lambda self, outcome: False)
-        else:
-            monkeypatch.setattr(module, "LOSSES_PER_READ", count)
-        curves.append(clr_torch.range_test(model, optimizer, mse, regression(), end_lr=100.0, metric=mse))
-    assert all(curve == curves[0] for curve in curves)
+
+    def curve() -> Any:
+        return clr_torch.range_test(model, optimizer, mse, regression(), end_lr=100.0, metric=mse)
+
+    curves = [curve()]
+    monkeypatch.setattr(module.Loop, "_may_end_test", lambda self, outcome: False)
+    for count in (16, 1, 7, 1000):
+        monkeypatch.setattr(module, "LOSSES_PER_READ", count)
+        curves.append(curve())
+    assert all(each == curves[0] for each in curves)
     assert curves[0].stop_reason == "diverged"
 
 

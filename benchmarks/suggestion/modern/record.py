@@ -1,4 +1,4 @@
-"""Record range tests and full training runs of larger, pretrained and long training runs; resumes where it stopped.
+"""Record range tests and full training runs of the larger, pretrained and long pairs; resumes where it stopped.
 
     python benchmarks/suggestion/modern/record.py [PAIR ...] [--list] [--quick] [--work FOLDER] [--until HH:MM]
 
