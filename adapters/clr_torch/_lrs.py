@@ -42,6 +42,9 @@ class GroupLRs:
         """Give every group its LR for the next update."""
         self._lrs = [lr * share for share in self._shares]
         for index, group in enumerate(self._groups):
+            if type(group["lr"]) is float:
+                group["lr"] = self._lrs[index]
+                continue
             groups_of.set_lr(group, self._lrs[index])
             if isinstance(group["lr"], Tensor):
                 self._versions[index] = group["lr"]._version

@@ -12,7 +12,7 @@ import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ _COMPILER = ("torch._", "torch.fx", "torch.compiler")
 class Noted:
     """What an object leads to, and how to put back what it holds itself."""
 
-    children: Iterable[Any] = ()
+    children: Collection[Any] = ()
     put_back: list[PutBack] = field(default_factory=list)
     is_data: bool = False
 

@@ -81,12 +81,14 @@ class Snapshot:
             if found is None:
                 continue
             self._noted[id(value)] = value  # kept alive, so that no other object gets its id
+            self._holders += found.put_back
+            if not found.children:
+                continue
+            waiting += [(child, found.is_data) for child in found.children]
             if isinstance(value, torch.Tensor) and value.is_leaf:
                 self._leaves.append(value)
             elif isinstance(value, torch.utils.data.DataLoader):
                 self._loaders.append(value)
-            self._holders += found.put_back
-            waiting += [(child, found.is_data) for child in found.children]
 
     def rehearse(self) -> None:
         """Put everything back while it is still there."""
@@ -120,7 +122,9 @@ def modes_and_random_states() -> list[PutBack]:
         found.append(lambda: put_back(*before, state))
 
     keep(torch.get_rng_state(), torch.set_rng_state)
-    keep(random.getstate(), random.setstate)
+    numbers = random.getstate()
+    # Python checks each of its 625 numbers: to set them takes four times as long as to see that they are the same.
+    found.append(lambda: None if random.getstate() == numbers else random.setstate(numbers))
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         keep(torch.cuda.get_rng_state_all(), torch.cuda.set_rng_state_all)
     if torch.xpu.is_initialized():  # type: ignore[no-untyped-call]

@@ -110,7 +110,9 @@ class RangeTest:
 
         It follows from what has been recorded, and is ``-inf`` before the first loss.
         """
-        return -math.inf if self.done or not self._points else self._running.level(self._divergence)
+        if self.done or not self._points:
+            return -math.inf
+        return math.inf if self._divergence == math.inf else self._running.level(self._divergence)
 
     def _examine(self) -> None:
         """Look at what has been recorded since the last time, until it ends the test."""
@@ -119,13 +121,18 @@ class RangeTest:
             if not math.isfinite(loss):
                 self._stop_reason = "non_finite"
                 break
-            if self._running.updates <= index:
-                self._running.climb(self.schedule(min(index, self.num_steps - 1)), loss, loss)
-            if self._running.height > self._divergence:
+            if self._has_diverged(index, loss):
                 self._stop_reason = "diverged"
             elif index + 1 >= self.num_steps:
                 self._stop_reason = "completed"
             self._examined = index + 1
+
+    def _has_diverged(self, index: int, loss: float) -> bool:
+        if self._divergence == math.inf:
+            return False
+        if self._running.updates <= index:
+            self._running.climb(self.schedule(min(index, self.num_steps - 1)), loss, loss)
+        return self._running.height > self._divergence
 
     @property
     def lr(self) -> float:
@@ -214,6 +221,8 @@ class Interruptible:
 
 
 def _as_float(name: str, value: Any) -> float:
+    if type(value) is float:
+        return value
     if isinstance(value, bool | str | bytes):
         raise TypeError(f"{name} must be a number, got {name}={value!r}")
     # The loss of a torch step still has its graph, and torch warns about a float made of that.

