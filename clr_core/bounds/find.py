@@ -24,13 +24,10 @@ WIDER = 100.0
 """The factor by which an end of the range is moved where it cuts off what should be seen."""
 
 LONGER = 3
-"""A test that shows too little is followed by one of that many times the updates."""
+"""A test that leaves doubt is followed by one of that many times the updates."""
 
-ENOUGH = 2
-"""Clear tests: more of them hardly change the mean."""
-
-BEFORE_FALL, BEYOND_END = 100.0, 3.0
-"""A second look runs from that far below the LR at which the loss starts to drop to that far above the last one."""
+BEYOND_END = 3.0
+"""A test that diverged within its first fifth is followed by one that ends at that many times its last LR."""
 
 LOWEST_LR, HIGHEST_LR = 1e-20, 1e20
 
@@ -54,9 +51,9 @@ def find_bounds(
 
     The first test has 100 updates from 1e-7 to 10. Where it is refused, or does not show where the loss starts to
     drop, that it drops, and where it rises again, the next one does what the refusal or the warning advises: it is
-    longer, or its range is wider. Where it shows all that but is less than 0.8 sure, the next one looks again, over the
-    range in which the loss moves. The bounds are the geometric mean of the first two tests that show all that, or else
-    of all that give any. It ends there, or when ``max_updates`` are spent.
+    longer, and its range is wider. Where it shows all that but is less than 0.8 sure, the next one is longer. The
+    bounds are those of the last test that shows all that, or else the geometric mean of all that give any. It ends
+    with a test that is sure, with a longer one that shows all that, or when ``max_updates`` are spent.
 
     Args:
         run_range_test: Runs one range test from the initial weights: called with ``start_lr``, ``end_lr`` and
@@ -96,7 +93,6 @@ def find_bounds(
     plan = plan_of(plan, total_steps, steps_per_epoch)
     left = check.whole("max_updates", max_updates, minimum=FIRST_LENGTH)
     best: Bounds | None = None
-    clear: list[LRCurve] = []
     unclear: list[LRCurve] = []
     refusal: Undetermined | None = None
     wanted: _Range | None = _Range(1e-7, 10.0, FIRST_LENGTH)
@@ -109,10 +105,12 @@ def find_bounds(
         number, spent = number + 1, spent + len(curve) * curve.steps_per_point
         try:
             bounds = suggest_bounds(curve, plan, kind=kind)
-            (clear if _is_clear(bounds) else unclear).append(curve)
-            best = suggest_bounds(clear or unclear, plan, kind=kind)
-            sure = best.confidence >= SURE and not best.doubts
-            wanted = None if sure or len(clear) == ENOUGH else _after_bounds(bounds, made, left - spent)
+            if _is_clear(bounds):
+                best = bounds
+            elif best is None or not _is_clear(best):
+                unclear.append(curve)
+                best = suggest_bounds(unclear, plan, kind=kind)
+            wanted = None if _is_enough(bounds, made) else _after_bounds(bounds, made, left - spent)
         except Undetermined as found:
             refusal = found
             wanted = _after_refusal(found, curve, made, left - spent)
@@ -131,16 +129,19 @@ def _is_clear(bounds: Bounds) -> bool:
     return marks.learned and marks.fall_start_seen and marks.rise_seen
 
 
+def _is_enough(bounds: Bounds, made: _Range) -> bool:
+    """Whether nothing more is to be tested: a longer test that is clear decides, however sure it is."""
+    return (bounds.confidence >= SURE and not bounds.doubts) or (made.num_steps > FIRST_LENGTH and _is_clear(bounds))
+
+
 def _after_bounds(bounds: Bounds, made: _Range, left: int) -> _Range | None:
     """The test to run after one that gave bounds, if enough updates are left for one."""
-    marks, start_lr, end_lr = bounds.evidence, made.start_lr / WIDER, made.end_lr * WIDER
-    if not marks.learned:
-        return _within(made.start_lr, made.end_lr, made.num_steps * LONGER, left)
-    if marks.fall_start_seen:
-        start_lr = max(made.start_lr, marks.fall_start_lr / BEFORE_FALL)
-    if marks.rise_seen:
-        end_lr = min(made.end_lr, marks.last_lr * BEYOND_END)
-    return _within(start_lr, end_lr, made.num_steps, left)
+    marks, start_lr, end_lr = bounds.evidence, made.start_lr, made.end_lr
+    if marks.learned and not marks.fall_start_seen:
+        start_lr /= WIDER
+    if marks.learned and not marks.rise_seen:
+        end_lr *= WIDER
+    return _within(start_lr, end_lr, made.num_steps * LONGER, left)
 
 
 def _after_refusal(refusal: Undetermined, curve: LRCurve, made: _Range, left: int) -> _Range | None:

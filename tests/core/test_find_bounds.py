@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -48,14 +49,24 @@ def test_a_clear_curve_needs_one_test_and_says_what_it_cost() -> None:
 
 
 def test_a_clear_curve_that_leaves_doubt_is_looked_at_again() -> None:
-    """The second range is that in which the loss moves, and the bounds are the mean of both; a third makes no odds."""
+    """By a longer test over the same range, which decides; whatever it leaves, there is no third."""
     network, plan = Network(noise=0.4), clr_core.plan_cycles(epochs=12, steps_per_epoch=15)
     bounds = find_bounds(network, plan)
-    (start, end, first), (second_start, second_end, second) = network.asked
-    assert first == second == 100
-    assert start <= second_start < second_end < end
-    both = [clr_core.suggest_bounds(curve, plan).max_lr for curve in bounds.curves]
-    assert bounds.max_lr == pytest.approx(math.sqrt(both[0] * both[1]))
+    assert network.asked == [(1e-7, 10.0, 100), (1e-7, 10.0, 300)]
+    (curve,) = bounds.curves
+    assert len(curve) > 100
+    assert bounds == replace(clr_core.suggest_bounds(curve, plan), test_updates=network.made)
+
+
+def test_a_clear_test_replaces_those_that_cut_off_the_rise() -> None:
+    """A test that does not show it is followed by a longer one of a wider range."""
+    network = Network(unit=200.0)
+    assert not find_bounds(network, PLAN, max_updates=100).evidence.rise_seen
+    network.asked.clear()
+    bounds = find_bounds(network, PLAN)
+    assert network.asked == [(1e-7, 10.0, 100), (1e-7, 1000.0, 300)]
+    assert bounds.evidence.rise_seen
+    assert len(bounds.curves) == 1
 
 
 @pytest.mark.parametrize("unit", [1e-8, 1e-5, 1.0, 1e4, 1e7])
