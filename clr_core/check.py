@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+import reprlib
 from collections.abc import Collection
 from numbers import Real
 from typing import Any
@@ -72,8 +73,8 @@ def ordered(low_name: str, low: float, high_name: str, high: float) -> None:
 
 
 def shown(value: Any) -> str:
-    """``repr(value)``, or its type where Python refuses: ints of thousands of digits, thousands of nested lists."""
+    """``repr(value)``, of containers the beginning; its type where Python refuses, as for ints of 5,000 digits."""
     try:
-        return repr(value)
+        return reprlib.repr(value) if isinstance(value, dict | list | tuple | set) else repr(value)
     except (ValueError, RecursionError):
         return f"<{type(value).__name__}>"

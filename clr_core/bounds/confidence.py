@@ -8,7 +8,7 @@ A suggestion is good if it loses less than 0.05 of what the best LR gains.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from clr_core.bounds.constants import CALIBRATION, CONFIDENCE_BIAS, CONFIDENCE_WEIGHTS, LONGEST
 from clr_core.bounds.features import (
@@ -65,18 +65,21 @@ def warnings_of(
     max_lrs: Sequence[float],
     first_lr: float,
     looks_smoothed: bool,
+    is_interrupted: bool,
     plan: CyclePlan,
 ) -> Iterator[tuple[float, str]]:
     """Each warning: the factor it puts on the confidence, and a sentence with the remedy."""
     if not marks.learned:
         yield 0.5, "The loss only dipped before it diverged; the model has not learned anything yet: run a longer test."
-    if not marks.rise_seen:
+    if not marks.rise_seen and is_interrupted:
+        yield 0.5, "The test was interrupted before the loss rose again, so max_lr may be too low: let it finish."
+    elif not marks.rise_seen:
         yield 0.5, "The loss never rose again, so max_lr may be too low: raise end_lr and test again."
     if marks.ends_abruptly:
         yield (
             1.0,
-            f"The loss was not finite right after lr {marks.last_lr:.3g}, without rising first: unless another seed "
-            "ends there as well, it was a bad batch or an overflow and not the LR.",
+            f"The loss diverged in a single update at lr {marks.last_lr:.3g}, without rising first: unless another "
+            "seed ends there as well, it was a bad batch or an overflow and not the LR.",
         )
     if not marks.fall_start_seen:
         yield 0.8, "The loss was dropping from the first update on: lower start_lr and test again."
@@ -123,7 +126,7 @@ def warnings_of(
         )
 
 
-def warnings_of_refused(refusals: Sequence[Undetermined], count: int) -> Iterator[tuple[float, str]]:
-    """The warning where some of several tests, the minority, were refused."""
-    if refusals:
-        yield 0.9, f"{len(refusals)} of {count} range tests could not be used. {refusals[0]}"
+def warnings_of_refused(refusals: Mapping[int, Undetermined], count: int) -> Iterator[tuple[float, str]]:
+    """The warning where some of several tests, the minority, were refused, by their numbers."""
+    for number, refusal in refusals.items():
+        yield 0.9, f"Range test {number} of {count} could not be used: {refusal}"

@@ -102,7 +102,8 @@ def find_bounds(
         curve = run_range_test(start_lr=made.start_lr, end_lr=made.end_lr, num_steps=made.num_steps)
         if not isinstance(curve, LRCurve):
             raise TypeError(f"run_range_test must return an LRCurve, got {curve!r}")
-        number, spent = number + 1, spent + len(curve) * curve.steps_per_point
+        updates = len(curve) * curve.steps_per_point
+        number, spent = number + 1, spent + updates
         try:
             bounds = suggest_bounds(curve, plan, kind=kind)
             if _is_clear(bounds):
@@ -113,8 +114,9 @@ def find_bounds(
             wanted = None if _is_enough(bounds, made) else _after_bounds(bounds, made, left - spent)
         except Undetermined as found:
             refusal = found
-            wanted = _after_refusal(found, curve, made, left - spent)
-        if curve.stop_reason == "interrupted":
+            ended_early = curve.lrs[-1] if 0 < updates < made.num_steps / 5 else None
+            wanted = _after_refusal(found, ended_early, made, left - spent)
+        if curve.stop_reason == "interrupted" or not updates:
             break
     if best is not None:
         return replace(best, test_updates=spent)
@@ -144,12 +146,15 @@ def _after_bounds(bounds: Bounds, made: _Range, left: int) -> _Range | None:
     return _within(start_lr, end_lr, made.num_steps * LONGER, left)
 
 
-def _after_refusal(refusal: Undetermined, curve: LRCurve, made: _Range, left: int) -> _Range | None:
-    """The test to run after one that was refused; None where none would help."""
+def _after_refusal(refusal: Undetermined, ended_early: float | None, made: _Range, left: int) -> _Range | None:
+    """The test to run after one that was refused, at the LR ``ended_early`` if it was within its first fifth.
+
+    None where none would help.
+    """
     if refusal.reason == "not_finite":
         return None
-    if len(curve) < made.num_steps / 5:
-        return _within(made.start_lr / WIDER**2, curve.lrs[-1] * BEYOND_END, made.num_steps, left)
+    if ended_early is not None:
+        return _within(made.start_lr / WIDER**2, ended_early * BEYOND_END, made.num_steps, left)
     if refusal.reason == "flat":
         return _within(made.end_lr / WIDER, made.end_lr * WIDER**2, made.num_steps, left)
     return _within(made.start_lr, made.end_lr, made.num_steps * LONGER, left)

@@ -131,14 +131,16 @@ def read_landmarks(curve: LRCurve) -> Landmarks:
     diverges = diverged or max(losses) - start > max(CLEAR_FALL * noise, rounding)
     if not (fall_clear or (diverges and fall > max(ANY_FALL * standard_error, rounding))):
         early = curve.finite_points // 5
-        raise refusals.no_fall(lrs, losses, start, CLEAR_FALL * noise, diverges=diverges, early=early)
+        is_interrupted = curve.stop_reason == "interrupted"
+        raise refusals.no_fall(
+            lrs, losses, start, CLEAR_FALL * noise, diverges=diverges, is_interrupted=is_interrupted, early=early
+        )
     # Looking back from the best point, so that noise on the way down is not mistaken for the drop.
     fall_start = _crossing(lrs, smoothed, start - 0.1 * fall, range(best, -1, -1))
     fall_end = _crossing(lrs, smoothed, start - 0.9 * fall, range(best, -1, -1))
     half = _crossing(lrs, smoothed, start - 0.5 * fall, range(best, -1, -1))
     rise = _crossing(lrs, smoothed, smoothed[best] + 0.1 * fall, range(best, count))
-    rise_seen = rise is not None or count < len(curve)
-    ends_abruptly = rise is None and count == curve.finite_points < len(curve)
+    rise_seen, ends_abruptly = rise is not None or diverged, rise is None and diverged
     rise = lrs[-1] if rise is None else rise
     fall_start_lr, fall_end_lr = (
         lrs[0] if fall_start is None else fall_start,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from clr_core.range_test.curve import LRCurve
 
@@ -29,11 +29,22 @@ class Undetermined(ValueError):
         return str(self.args[1])
 
 
+def first_of(refusals: Mapping[int, Undetermined], count: int) -> Undetermined:
+    """The first refusal of so many curves, with its number."""
+    number, first = next(iter(refusals.items()))
+    if count == 1:
+        return first
+    return Undetermined(
+        first.reason, f"{len(refusals)} of {count} range tests could not be used. The first of them, {number}: {first}"
+    )
+
+
 def too_few_points(curve: LRCurve, finite: int) -> Undetermined:
     """For a curve of fewer than ``FEWEST_POINTS`` finite losses."""
     if finite == len(curve):
+        remedy = "it was interrupted, let it finish" if curve.stop_reason == "interrupted" else "run a longer test"
         return Undetermined(
-            "too_few_points", f"The curve has {finite} points and needs at least {FEWEST_POINTS}: run a longer test."
+            "too_few_points", f"The curve has {finite} points and needs at least {FEWEST_POINTS}: {remedy}."
         )
     loss = curve.losses[finite]
     if finite == 0:
@@ -61,7 +72,14 @@ def no_range_test(curve: LRCurve) -> Undetermined:
 
 
 def no_fall(
-    lrs: Sequence[float], losses: Sequence[float], start: float, limit: float, *, diverges: bool, early: int
+    lrs: Sequence[float],
+    losses: Sequence[float],
+    start: float,
+    limit: float,
+    *,
+    diverges: bool,
+    is_interrupted: bool,
+    early: int,
 ) -> Undetermined:
     """For a curve whose loss never drops.
 
@@ -71,14 +89,16 @@ def no_fall(
         start: The loss at the low end.
         limit: How far above the start a loss must be to count as risen.
         diverges: Whether the loss diverges within the test.
+        is_interrupted: Whether the test was interrupted.
         early: Points within which a rise counts as immediate.
     """
     if not diverges:
-        return Undetermined(
-            "flat",
-            f"The loss stayed at {start:.4g} from lr {lrs[0]:.3g} to {lrs[-1]:.3g}: "
-            "raise end_lr, or check that the model trains at all.",
+        remedy = (
+            "the test was interrupted there, let it finish"
+            if is_interrupted
+            else "raise end_lr, or check that the model trains at all"
         )
+        return Undetermined("flat", f"The loss stayed at {start:.4g} from lr {lrs[0]:.3g} to {lrs[-1]:.3g}: {remedy}.")
     first_rise = next((i for i, loss in enumerate(losses) if loss - start > limit), len(losses))
     if first_rise < early:
         return Undetermined(

@@ -11,7 +11,7 @@ from clr_core.bounds.constants import VERSION
 from clr_core.bounds.features import TYPICAL_STEPS, families_of
 from clr_core.bounds.landmarks import Landmarks, combine, read_landmarks
 from clr_core.bounds.network import AS_ONE_CYCLE, KINDS, explain, suggested_max_lr
-from clr_core.bounds.refusals import Undetermined
+from clr_core.bounds.refusals import Undetermined, first_of
 from clr_core.bounds.result import Bounds
 from clr_core.range_test.curve import LRCurve
 from clr_core.schedules.plan import CyclePlan, exact_plan
@@ -103,12 +103,12 @@ def bounds_of(
     """The bounds that follow from the readings of some curves.
 
     Raises:
-        Undetermined: At least half of the curves were refused; it is the first refusal.
+        Undetermined: At least half of the curves were refused; it has the first refusal.
     """
     read = [(each, marks) for each, marks in zip(curves, readings, strict=True) if isinstance(marks, Landmarks)]
-    refusals = [reading for reading in readings if isinstance(reading, Undetermined)]
+    refusals = {number: each for number, each in enumerate(readings, 1) if isinstance(each, Undetermined)}
     if len(refusals) >= max(1, len(read)):
-        raise refusals[0]
+        raise first_of(refusals, len(curves))
     used = tuple(each for each, _ in read)
     each_marks = [marks for _, marks in read]
     families, marks = families_of(used[0]), combine(each_marks)
@@ -122,6 +122,7 @@ def bounds_of(
             max_lrs,
             first_lr=min(each.lrs[0] for each in used),
             looks_smoothed=any(each.looks_smoothed for each in used),
+            is_interrupted=any(each.stop_reason == "interrupted" for each in used),
             plan=plan,
         ),
         *warnings_of_refused(refusals, len(curves)),

@@ -11,7 +11,7 @@ from typing import Any
 from clr_core import check
 from clr_core.schedules.base import POLICIES, Schedule
 from clr_core.schedules.picture import scene_of_values
-from clr_core.views.figure import figure_of
+from clr_core.views.figure import figure_of, picture_path
 from clr_core.views.text import picture
 
 _TYPES = {"int": int, "float": float, "str": str}
@@ -68,8 +68,9 @@ def run(arguments: argparse.Namespace) -> None:
     elif steps > MOST_DRAWN:
         raise ValueError(f"steps must be an int <= {MOST_DRAWN} for a picture, got steps={steps}: add --csv or --json")
     elif arguments.plot:
-        figure_of(scene_of_values(repr(schedule), schedule.values(steps)), arguments.plot)
-        print(f"wrote {arguments.plot}")
+        path = picture_path(arguments.plot)
+        figure_of(scene_of_values(repr(schedule), schedule.values(steps)), path)
+        print(f"wrote {path}")
     else:
         print("\n".join(text_picture(schedule, steps)))
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from clr_core.bounds.network import KINDS
+from clr_core.bounds.refusals import Undetermined
 from clr_core.bounds.suggest import suggest_bounds
 from clr_core.range_test.curve import LRCurve
 from clr_core.views.figure import picture_path
@@ -54,12 +55,15 @@ def run(arguments: argparse.Namespace) -> None:
         curves = [replace(curve, optimizer=arguments.optimizer) for curve in curves]
     if arguments.momentum is not None:
         curves = [replace(curve, momentum=arguments.momentum) for curve in curves]
-    bounds = suggest_bounds(
-        curves,
-        kind=arguments.kind,
-        total_steps=arguments.total_steps,
-        steps_per_epoch=arguments.steps_per_epoch,
-    )
+    try:
+        bounds = suggest_bounds(
+            curves,
+            kind=arguments.kind,
+            total_steps=arguments.total_steps,
+            steps_per_epoch=arguments.steps_per_epoch,
+        )
+    except Undetermined as refusal:
+        raise Undetermined(refusal.reason, f"{', '.join(arguments.files)}: {refusal}") from refusal
     print(json.dumps(bounds.to_dict()) if arguments.json else bounds)
     if arguments.plot:
         path = picture_path(arguments.plot)

@@ -8,6 +8,9 @@ from clr_core import check
 from clr_core.schedules.base import MAX_DEPTH, POLICIES, Schedule
 from clr_core.schedules.scale_fns import registered_scale_fn
 
+MOST_CONTAINERS = 10_000
+"""Dicts and lists in a config, counted as often as they occur in it."""
+
 
 def from_dict(config: dict[str, Any]) -> Schedule:
     """The schedule that ``Schedule.to_dict`` described.
@@ -39,14 +42,20 @@ def _from_dict(config: dict[str, Any]) -> Schedule:
 
 
 def _check_nesting(config: dict[str, Any]) -> None:
-    """Refuse what would exhaust Python's stack; without recursion, and deepest first, so that a cycle is found."""
+    """Refuse what would exhaust Python's stack, or take for ever, as lists that hold one another twice would.
+
+    Without recursion, and deepest first, so that a cycle is found.
+    """
     waiting: list[tuple[Any, int]] = [(config, 1)]
-    while waiting:
+    for _ in range(MOST_CONTAINERS):
+        if not waiting:
+            return
         container, level = waiting.pop()
         if level > 2 * MAX_DEPTH:
             raise ValueError(f"config must be nested at most {2 * MAX_DEPTH} dicts and lists deep, got a deeper one")
         items = container.values() if isinstance(container, dict) else container
         waiting += [(item, level + 1) for item in items if isinstance(item, dict | list | tuple)]
+    raise ValueError(f"config must have at most {MOST_CONTAINERS} dicts and lists in it, got more")
 
 
 def _from_json(value: Any) -> Any:

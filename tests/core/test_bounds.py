@@ -253,9 +253,9 @@ def test_a_max_lr_above_the_rise_has_a_warning() -> None:
     """The report does not call an LR too high and then suggest more without a word."""
     marks = suggest_bounds(curve(100, 0.05)).evidence
     plan = exact_plan(500, None)
-    above = list(warnings_of(marks, "SGD", ["plain SGD"], [1.1 * marks.rise_lr], 1e-9, False, plan))
+    above = list(warnings_of(marks, "SGD", ["plain SGD"], [1.1 * marks.rise_lr], 1e-9, False, False, plan))
     assert any("lies above" in sentence for _, sentence in above)
-    below = list(warnings_of(marks, "SGD", ["plain SGD"], [0.9 * marks.rise_lr], 1e-9, False, plan))
+    below = list(warnings_of(marks, "SGD", ["plain SGD"], [0.9 * marks.rise_lr], 1e-9, False, False, plan))
     assert not any("lies above" in sentence for _, sentence in below)
 
 

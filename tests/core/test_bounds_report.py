@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 import clr_core
-from clr_core import Bounds, LRCurve, suggest_bounds
+from clr_core import Bounds, LRCurve, RangeTest, Undetermined, suggest_bounds
 from clr_core.bounds import constants
 from clr_core.bounds.features import families_of, features_of
 from clr_core.bounds.network import KINDS, forward
@@ -202,6 +202,42 @@ def test_several_curves_are_combined(name: str) -> None:
     assert f"max_lr is the geometric mean of the suggestions of {len(EVERY[name])} range tests" in text
 
 
+def test_where_most_curves_are_refused_the_first_is_named() -> None:
+    """By its number, and with its reason."""
+    lrs = [10 ** (-5 + k / 20) for k in range(100)]
+    flat_one = LRCurve(lrs, [2.0] * len(lrs), optimizer="SGD")
+    with pytest.raises(Undetermined, match=r"2 of 3 range tests could not be used\. The first of them, 2: The loss"):
+        suggest_bounds([curve(seed=1), flat_one, flat_one])
+
+
+@pytest.mark.parametrize("jump", [1e3, 1e8, math.inf])
+@pytest.mark.parametrize("num_steps", [50, 100, 400])
+def test_a_test_that_diverged_has_seen_the_rise(num_steps: int, jump: float) -> None:
+    """In one update, from one loss to the next: nobody is told to raise end_lr, and the last LR counts as the rise."""
+    generator = random.Random(num_steps)
+    test = RangeTest(num_steps=num_steps, optimizer="SGD")
+    while not test.done:
+        drop = 2 / (1 + (0.003 / test.lr) ** 3)
+        test.record(jump if test.lr > 0.1 else 2.3 - drop + generator.gauss(0, 0.03))
+    bounds = suggest_bounds(test.curve)
+    assert test.stop_reason in ("diverged", "non_finite")
+    assert bounds.evidence.rise_seen
+    assert "end_lr" not in str(bounds)
+
+
+@pytest.mark.parametrize("made", [5, 20, 60])
+def test_an_interrupted_test_is_to_be_finished(made: int) -> None:
+    """Nothing else is advised for what its missing part would show."""
+    whole = curve()
+    part = LRCurve(whole.lrs[:made], whole.losses[:made], optimizer="SGD", stop_reason="interrupted")
+    try:
+        said = str(suggest_bounds(part))
+    except Undetermined as refusal:
+        said = str(refusal)
+    assert "let it finish" in said
+    assert "end_lr" not in said
+
+
 def test_refused_curves_are_named_and_not_pictured() -> None:
     """One of three range tests is of no use: the other two are read and drawn, and a warning has the reason."""
     good = [curve(seed=1), curve(seed=2)]
@@ -209,7 +245,7 @@ def test_refused_curves_are_named_and_not_pictured() -> None:
     assert bounds.curves == tuple(good)
     assert bounds.max_lr == suggest_bounds(good).max_lr
     assert bounds.confidence < suggest_bounds(good).confidence
-    assert "1 of 3 range tests could not be used. The very first loss was nan" in flat(bounds)
+    assert "Range test 1 of 3 could not be used: The very first loss was nan" in flat(bounds)
     assert bounds._repr_html_()
 
 

@@ -174,7 +174,7 @@ def test_schedule_knows_every_policy(capsys: pytest.CaptureFixture[str]) -> None
         (["suggest", "missing.csv"], "clr: missing.csv: No such file or directory"),
         (["suggest", "."], "clr: .: Is a directory"),
         (["suggest", "bad.csv"], "clr: bad.csv, line 2: loss must be a number, got loss='two'"),
-        (["suggest", "flat.csv"], "clr: The loss stayed at 2 from lr 1 to 20"),
+        (["suggest", "flat.csv"], "clr: flat.csv: The loss stayed at 2 from lr 1 to 20"),
         (["suggest", "flat.csv", "--total-steps", "0"], "clr: total_steps must be an int >= 1, got total_steps=0"),
         (["suggest", "flat.csv", "--total-steps", "1.5"], "clr suggest: argument --total-steps: invalid int value"),
         (["schedule", "triangular", "--steps", "5"], "clr schedule triangular: the following arguments"),

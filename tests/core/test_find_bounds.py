@@ -140,3 +140,41 @@ def test_bad_input_is_refused(arguments: dict[str, object], error: type[Exceptio
     with pytest.raises(error, match=sentence):
         find_bounds(**{"run_range_test": network, "plan": PLAN} | arguments)  # type: ignore[arg-type]
     assert not network.asked
+
+
+@pytest.mark.parametrize("stop_reason", [None, "interrupted"])
+def test_a_test_without_a_point_is_refused(stop_reason: str | None) -> None:
+    """Like any other curve of too few points."""
+    with pytest.raises(Undetermined) as refused:
+        find_bounds(lambda **_: LRCurve((), (), stop_reason=stop_reason))
+    assert refused.value.reason == "too_few_points"
+
+
+def test_updates_count_and_not_points() -> None:
+    """A curve with every 20th update is not one that ended early."""
+    asked = []
+
+    def run_range_test(start_lr: float, end_lr: float, num_steps: int) -> LRCurve:
+        asked.append((start_lr, end_lr, num_steps))
+        whole = Network()(start_lr, end_lr, num_steps)
+        return LRCurve(whole.lrs[::20], whole.losses[::20], optimizer="SGD", momentum=False, steps_per_point=20)
+
+    assert find_bounds(run_range_test, PLAN).test_updates <= 1000
+    assert [steps for *_, steps in asked[:2]] == [100, 300]
+
+
+def test_a_loss_that_diverges_in_one_update_is_not_chased() -> None:
+    """The range is not widened beyond a divergence that the test itself saw."""
+    asked = []
+
+    def run_range_test(start_lr: float, end_lr: float, num_steps: int) -> LRCurve:
+        asked.append((start_lr, end_lr, num_steps))
+        generator = random.Random(num_steps)
+        test = RangeTest(start_lr, end_lr, num_steps, optimizer="SGD")
+        while not test.done:
+            drop = 2 / (1 + (0.003 / test.lr) ** 3)
+            test.record(1e3 if test.lr > 0.1 else 2.3 - drop + generator.gauss(0, 0.03))
+        return test.curve
+
+    assert find_bounds(run_range_test, max_updates=3000).max_lr < 1
+    assert len(asked) <= 2

@@ -45,6 +45,17 @@ def deep_list(levels: int) -> list[Any]:
     return items
 
 
+def test_lists_that_hold_one_another_twice_are_refused_at_once() -> None:
+    """What YAML's anchors make of a few lines has more items than could be visited in years."""
+    shared: list[Any] = []
+    for _ in range(60):
+        shared = [shared, shared]
+    for config in ({"kind": "join", "schedules": shared, "boundaries": [1]}, shared):
+        with pytest.raises((TypeError, ValueError), match="config must") as refused:
+            clr_core.from_dict(config)  # type: ignore[arg-type]
+        assert len(str(refused.value)) < 2000
+
+
 @pytest.mark.parametrize("levels", [51, 1000, 100_000])
 def test_deep_configurations_are_refused(levels: int) -> None:
     """However deep: a ValueError, not the end of Python's stack."""
