@@ -64,11 +64,7 @@ def write_json(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
 def read_json(path: str | PathLike[str]) -> dict[str, Any]:
     """The arguments of the curve in a JSON file."""
     try:
-        text = _text(path)
-        try:
-            content = json.loads(text)
-        except json.JSONDecodeError:
-            content = [json.loads(line) for line in text.splitlines() if line.strip()]  # JSON lines
+        content = _content(_text(path))
         for name in _HISTORIES:
             if isinstance(content, dict) and isinstance(content.get(name), (list, dict)):
                 content = content[name]
@@ -81,6 +77,26 @@ def read_json(path: str | PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"{path}: not a curve: nested too deeply") from None
     except (ValueError, csv.Error) as error:
         raise ValueError(f"{path}: not a curve: {error}") from error
+
+
+def _content(text: str) -> Any:
+    """What a JSON text holds; of JSON lines, the list of them."""
+    if not text.strip():
+        raise ValueError("the file is empty")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise
+    content, start = [], 0
+    for line in text.split("\n"):  # the other ends of lines may be in a string
+        try:
+            if line.strip():
+                content.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise json.JSONDecodeError(error.msg, text, start + error.pos) from None
+        start += len(line) + 1
+    return content
 
 
 def _text(path: str | PathLike[str]) -> str:

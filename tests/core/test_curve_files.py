@@ -318,6 +318,17 @@ def test_reads_json_lines(tmp_path: Path) -> None:
     assert read(tmp_path, text, "metrics.json") == HALF
 
 
+def test_json_lines_end_with_a_newline_only(tmp_path: Path) -> None:
+    """What else ends a line may stand in a string; a broken line is named by its number in the file."""
+    lines = [json.dumps({**record, "text": "a\u2028b\x85c"}, ensure_ascii=False) for record in RECORDS]
+    assert read(tmp_path, "\n".join(lines), "log.json") == HALF
+    assert read(tmp_path, "\r\n\r\n".join(lines), "log.json") == HALF
+    with pytest.raises(ValueError, match="line 5 column 11"):
+        read(tmp_path, "\n".join([*lines, "", '{"lr": 1, "lo']), "log.json")
+    with pytest.raises(ValueError, match=r"log\.json: not a curve: the file is empty"):
+        read(tmp_path, "\n\n", "log.json")
+
+
 @pytest.mark.parametrize("name", ["log.csv", "log.json"])
 def test_a_loss_that_is_blank_to_the_end_is_nan(tmp_path: Path, name: str) -> None:
     """pandas and JavaScript write NaN so; blanks on the way are losses that were not logged."""
