@@ -221,6 +221,7 @@ def range_test_case(generator: random.Random, losses: list[Any]) -> None:
 
 WORDS = """lr loss learning_rate train_loss val_loss accuracy step Step global_step optimizer momentum stop_reason epoch
 value tag steps_per_point lr-AdamW lr-SGD/pg1 lr-SGD-momentum train/lr log_history history lrs losses metrics Value run
+run_id mode is_nan iter
 """.split()
 
 LOGS = [
@@ -230,6 +231,9 @@ LOGS = [
     '"Step","run - train/loss","run - train/loss__MIN","run - train/lr"\n"0","2.5","2","1e-6"\n"1","2.4","2","2e-6"\n',
     "\ufefflr;loss;;\r\n1e-06;2,5;;\r\n1,5e-06;2,25;;\r\n;;;\r\n",
     "# lr loss\n1.0e-06 2.5e+00\n1.5e-06 2.25e+00\n",
+    'key,value,run_uuid,step,is_nan\nlr,1e-6,a,"1,000",0\nloss,2.5,a,"1,000",0\nlr,2e-6,a,"1,050",0\nloss,0,a,"1,050",1\n',
+    '"Step","a - lr","a - loss","b - loss","test - lr"\n"0","1e-6","2.5","2","1e-6"\n"1","2e-6","2.4","2","2e-6"\n',
+    "mode,iter,update,lr (%),lr/0,loss\ntrain,5,0.1,1,0.01,2\ntrain,10,0.2,2,0.02,1.9\nval,300,0.3,2,0.02,\n",
     "run,tag,step,value\na,lr,0,1e-6\na,lr,5,2e-6\na,loss,0,2.5\na,loss,5,2.4\n",
     json.dumps({"log_history": [{"step": i, "learning_rate": 1e-6 * 1.2**i, "loss": 2.5} for i in range(5)]}),
     json.dumps(

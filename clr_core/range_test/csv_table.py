@@ -6,14 +6,14 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from clr_core.range_test.log_points import Row, is_number
+from clr_core.range_test.log_cells import Row, is_number
 
 _DELIMITERS = ",;\t|"
 _SPACES = ""
 
 
-def read_table(text: str) -> tuple[list[str], list[Row]]:
-    """The header, and the rows that are neither blank nor a comment (``#``).
+def read_table(text: str) -> tuple[list[str], list[Row], str]:
+    """The header, the rows that are neither blank nor a comment (``#``), and the delimiter.
 
     The delimiter is the one that cuts the first row into the most cells, or spaces. Where that row is all numbers the
     header is the comment before it, as in the files of ``numpy.savetxt``; ``sep=;`` before it is Excel's.
@@ -47,7 +47,7 @@ def read_table(text: str) -> tuple[list[str], list[Row]]:
             raise ValueError(f"line {number}: {len(cells)} columns where the header has {len(header)}")
         if any(cell.strip() for cell in cells):
             rows.append(Row(f"line {number}", cells))
-    return header, rows
+    return header, rows, delimiter
 
 
 def _delimiter(line: str) -> str:

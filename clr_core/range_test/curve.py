@@ -151,18 +151,21 @@ class LRCurve:
         are found by their usual names, upper or lower case:
 
         * the LR: ``lr``, ``learning_rate``, ``train/lr``, ``lr-AdamW`` (which names the optimizer too), ``lr/pg1``;
-        * the loss: ``loss``, ``train_loss``, ``train/loss``, ``train_loss_step``, ...; the validation loss if there
-          is no other;
-        * where they exist an accuracy, ``step``, ``optimizer``, ``momentum``, ``stop_reason``, ``steps_per_point``.
+        * the loss: ``loss``, ``train_loss``, ``train/loss``, ``train_loss_step``, ...; totals and averages, and then
+          the validation loss, if there is no other;
+        * where they exist an accuracy, ``step``, ``optimizer``, ``momentum``, ``stop_reason``, ``steps_per_point``,
+          and ``run``, ``run_id`` or ``mode``.
 
-        LR and loss in separate rows are joined by their step, rows without both are left out, rows with LR 0
-        at the beginning too. Losses that are blank at the end only are NaN, as pandas writes it. Without a column
-        of that name ``steps_per_point`` is the usual distance from one step to the next.
+        All is of one run, and rows of its validation are left out. LR and loss in separate rows are joined by their
+        step, rows without both are left out, rows with LR 0 at the beginning too. Losses that are blank only at the
+        end are NaN, as pandas writes it, where the steps go on as before. Steps may have marks between thousands.
+        Without a column of that name ``steps_per_point`` is the usual distance from one step to the next.
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: A column is missing, a value is bad, there are two optimizers, or the LR falls, so that
-                this is no range test; the message has the line.
+            ValueError: A column is missing or may be one of several, has a scale (``lr (%)``) or a bad value, there
+                are two optimizers or runs, LR and loss share no step or a step has two, a number such as ``1,231``
+                may be whole or not, or the LR falls, so that this is no range test; the message has the line.
         """
         from clr_core.range_test import curve_files
 

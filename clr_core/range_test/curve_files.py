@@ -16,8 +16,9 @@ from typing import Any
 
 from clr_core.atomic import write_bytes
 from clr_core.range_test.csv_table import read_table
+from clr_core.range_test.log_cells import Row
 from clr_core.range_test.log_columns import LABELS
-from clr_core.range_test.log_points import ONE_SCALAR, Row, curve_fields, used_names
+from clr_core.range_test.log_points import ONE_SCALAR, curve_fields, used_names
 
 _HISTORIES = ("log_history", "history")
 _NAMES = {"lrs": "lr", "losses": "loss", "metrics": "accuracy"}
@@ -43,8 +44,8 @@ def write_csv(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
 def read_csv(path: str | PathLike[str]) -> dict[str, Any]:
     """The arguments of the curve in a CSV file."""
     try:
-        header, rows = read_table(_text(path))
-        return curve_fields(header, rows)
+        header, rows, delimiter = read_table(_text(path))
+        return curve_fields(header, rows, decimal_comma=delimiter == ";")
     except csv.Error as error:
         raise ValueError(f"{path}: not a CSV text file: {error}") from error
     except ValueError as error:

@@ -1,38 +1,61 @@
 """Which column of a training log holds what, by the names that trainers and loggers give them.
 
 A name is read as a set of words: ``train/loss_step`` is train, loss, step. It has a role if one of them is the role's
-own word and the others may stand beside it; of several such names, the plainest is taken.
+own word and the others may stand beside it; of several such names, the plainest is taken. What stands before `` - `` is
+the run, as Weights & Biases writes it: LR and loss must be of one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-_TRAINING = {"train", "trainer", "training", "batch", "step", "iter", "raw", "running", "total", "metrics"}
+_TRAINING = {"train", "trainer", "training", "metrics"}
 _VALIDATION = {"val", "valid", "validation", "eval", "evaluation", "test", "dev"}
-_AVERAGED = {"epoch", "mean", "avg", "average"}
-_GROUP = re.compile(r"(?:pg|group)?(\d+)")
+_LATER = {"total": 1} | dict.fromkeys(("running", "epoch", "mean", "avg", "average"), 2)
+"""Words of losses that are sums or averages: the higher, the later they are taken."""
+_BESIDE = _TRAINING | {"batch", "step", "iter", "raw", "total"}
+_GROUP = re.compile(r"(?:pg|group)(\d+)|(\d)")
+_SCALE_SIGN = re.compile(r"[%\u2030*\u00d7^]")
+_SCALE = re.compile(r"x\d+|\d+e\d*|\d{2,}")
 _LIGHTNING = re.compile(r"lr-(?P<optimizer>[A-Za-z]\w*)(?P<number>-\d+)?(?:/pg(?P<group>\d+))?(?P<momentum>-momentum)?")
+_CLASS = re.compile(
+    r"[A-Z]\w*|\w*(?:adam|sgd|rmsprop|adagrad|adadelta|adafactor)\w*|"
+    r"lion|lamb|lars|yogi|adan|adopt|adabelief|amsgrad|novograd"
+)
+"""What may be an optimizer: the name of a class, or a usual one in lower case."""
 
 
 @dataclass(frozen=True)
 class _Role:
+    what: str
     own: set[str]
     beside: set[str]
+    plain: bool = True
 
 
-_LR = _Role({"lr", "lrs"}, _TRAINING | {"optimizer", "optim", "opt", "scheduler", "current", "epoch", "param", "group"})
-_LOSS = _Role({"loss", "losses"}, _TRAINING | _VALIDATION | _AVERAGED)
+_LR = _Role(
+    "lr or learning_rate",
+    {"lr", "lrs"},
+    _BESIDE | {"optimizer", "optim", "opt", "scheduler", "current", "epoch", "param", "group"},
+)
+_LOSS = _Role("loss", {"loss", "losses"}, _BESIDE | _VALIDATION | set(_LATER))
 _METRIC = _Role(
-    {"accuracy", "acc"}, _TRAINING | _VALIDATION | _AVERAGED | {"binary", "categorical", "sparse", "multiclass", "top1"}
+    "accuracy",
+    {"accuracy", "acc"},
+    _LOSS.beside | {"binary", "categorical", "sparse", "multiclass", "top1"},
+    plain=False,
 )
 _STEP = _Role(
+    "step",
     {"step", "steps", "iteration", "iterations", "iter", "iters", "update", "updates"},
     {"global", "train", "trainer", "training", "optimizer", "n", "num"},
 )
 LABELS = ("optimizer", "momentum", "stop_reason", "steps_per_point")
+_RUNS = {"run", "run_id", "run_uuid", "run_name", "experiment", "trial", "trial_id", "mode"}
+_MOST_STEPS = 4
+"""So many columns of steps are looked at, however many there are."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +66,8 @@ class Columns:
         lr: The LR of the first parameter group.
         loss: The training loss, or else the validation loss.
         metric: An accuracy.
-        step: The number of optimizer updates.
+        steps: Those that may be the number of optimizer updates, the likeliest first.
+        runs: Those that say which run a row is of, or whether of its training or its validation.
         labels: The places of those of ``LABELS`` that there are.
         optimizer: The optimizer in the name of the LR's column, as Lightning writes it.
     """
@@ -51,87 +75,170 @@ class Columns:
     lr: int
     loss: int
     metric: int | None
-    step: int | None
+    steps: tuple[int, ...]
+    runs: tuple[int, ...]
     labels: Mapping[str, int]
     optimizer: str | None
 
     @property
     def places(self) -> list[int]:
         """All of them, in the order of the header."""
-        places = {self.lr, self.loss, self.metric, self.step, *self.labels.values()}
+        places = {self.lr, self.loss, self.metric, *self.steps, *self.runs, *self.labels.values()}
         return sorted(place for place in places if place is not None)
+
+
+@dataclass(frozen=True)
+class _Name:
+    """The name of a column: its run, whether that is of a validation, the rest and the words of that."""
+
+    prefix: str = ""
+    run: tuple[str, ...] = ()
+    validation: bool = False
+    rest: str = ""
+    words: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, header: str) -> _Name:
+        prefix, _, rest = header.strip().rpartition(" - ")
+        rest = rest.strip()
+        if rest.endswith(("__MIN", "__MAX")):  # Weights & Biases adds the extremes of what it left out
+            return cls()
+        words = _words(re.sub(r"learning[ _-]?rate", "lr", rest.lower()))
+        return cls(prefix.strip(), run_of(prefix), is_validation(prefix), rest, tuple(words))
+
+    def rank(self, role: _Role) -> tuple[int, ...] | None:
+        """How plainly the name says this role, lower is plainer; None if it does not."""
+        groups = [match for word in self.words if (match := _GROUP.fullmatch(word))] if role is _LR else []
+        words = set(self.words) - {match[0] for match in groups}
+        others = words - role.own
+        if others == words or not others <= role.beside or (role.plain and _SCALE_SIGN.search(self.rest)):
+            return None
+        return (
+            self.validation or bool(others & _VALIDATION),
+            max((_LATER.get(word, 0) for word in others), default=0),
+            max((int(match[1] or match[2]) for match in groups), default=0),
+            role is _STEP and "global" not in others,
+            len(self.words),
+        )
+
+    def unscaled(self) -> _Name:
+        """The name without the signs and numbers of a scale, as in ``lr (%)`` and ``lr x1000``."""
+        if not _SCALE_SIGN.search(self.rest) and not any(map(_SCALE.fullmatch, self.words)):
+            return self
+        plain = tuple(word for word in self.words if not word.removeprefix("x")[:1].isdigit())
+        return replace(self, rest="", words=plain)
+
+    @property
+    def monitored(self) -> re.Match[str] | None:
+        """The parts of a name that Lightning's LearningRateMonitor writes and that has no role by its words."""
+        return _LIGHTNING.fullmatch(self.rest) if self.rank(_LR) is None else None
+
+
+def run_of(text: str) -> tuple[str, ...]:
+    """What tells one run from another: its name but for the words of training and validation.
+
+    TensorBoard's ``fit/train``, ``fit/validation`` and ``fit/metrics`` are one.
+    """
+    return tuple(word for word in _words(text.lower()) if word not in _TRAINING | _VALIDATION)
+
+
+def is_validation(text: str) -> bool:
+    """Whether a run, or a mode, is that of a validation."""
+    return not _VALIDATION.isdisjoint(_words(text.lower()))
 
 
 def find_columns(header: Sequence[str]) -> Columns:
     """The columns of a log with this header.
 
     Raises:
-        ValueError: No column has the LR or the loss, or several have the same name for it.
+        ValueError: No column has the LR or the loss, several could be it, it has a scale, or there are several runs.
     """
-    # Weights & Biases puts the run's name before each column and adds the extremes of what it left out.
-    names = [name.strip().rpartition(" - ")[2].strip() for name in header]
-    words = [() if name.endswith(("__MIN", "__MAX")) else _words(name) for name in names]
-    labels = {"_".join(found): place for place, found in enumerate(words) if "_".join(found) in LABELS}
-    lr, optimizer = _lightning(names, labels)
-    if lr is None:
-        lr = _plainest(header, words, _LR, "lr or learning_rate")
-    loss = _plainest(header, words, _LOSS, "loss")
+    names = [_Name.of(text) for text in header]
+    names = _of_runs(names, _runs_with_both(names))
+    labels = _places(names, LABELS)
+    lr, optimizer = _lr(header, names, labels)
+    loss = _plainest(header, names, _LOSS)
     if lr is None or loss is None:
-        wanted = "lr or learning_rate" if lr is None else "loss"
-        raise ValueError(f"no column named {wanted} among {', '.join(header)[:300] or 'none at all'}")
-    metric, step = (_plainest(header, words, role, what) for role, what in ((_METRIC, "accuracy"), (_STEP, "step")))
-    return Columns(lr, loss, metric, step, labels, optimizer)
+        wanted = _LR if lr is None else _LOSS
+        raise ValueError(f"no column named {wanted.what} among {', '.join(header)[:300] or 'none at all'}")
+    of_lr, of_loss = names[lr], names[loss]
+    if of_lr.run and of_loss.run and of_lr.run != of_loss.run:
+        raise ValueError(f"the lr is of run {of_lr.prefix}, the loss of run {of_loss.prefix}: both must be of one")
+    names = _of_runs(names, {of_lr.run, of_loss.run})
+    steps = sorted(ranks := _ranks(names, _STEP), key=ranks.__getitem__)[:_MOST_STEPS]
+    runs = tuple(_places(names, _RUNS).values())
+    return Columns(lr, loss, _plainest(header, names, _METRIC), tuple(steps), runs, labels, optimizer)
 
 
-def _words(name: str) -> tuple[str, ...]:
-    text = re.sub(r"learning[ _-]?rate", "lr", name.lower())
-    return tuple(re.findall(r"[^\W_]+", text))
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text)
 
 
-def _plainest(header: Sequence[str], words: Sequence[tuple[str, ...]], role: _Role, what: str) -> int | None:
+def _places(names: Sequence[_Name], wanted: Iterable[str]) -> dict[str, int]:
+    """The places of the columns whose whole names are wanted."""
+    return {found: place for place, name in enumerate(names) if (found := "_".join(name.words)) in wanted}
+
+
+def _of_runs(names: Sequence[_Name], runs: set[tuple[str, ...]]) -> list[_Name]:
+    """The names of these runs, or of none; the others are left blank. All if there are no runs."""
+    return [name if not runs or name.run in runs or not name.run else _Name() for name in names]
+
+
+def _runs_with_both(names: Sequence[_Name]) -> set[tuple[str, ...]]:
+    """The run that has an LR and a loss, if there is one."""
+    prefixes = {name.run: name.prefix for name in names if name.rank(_LR) or name.monitored}
+    both = prefixes.keys() & {name.run for name in names if name.rank(_LOSS)}
+    if len(both) > 1:
+        found = ", ".join(sorted(prefixes[run] or "one without a name" for run in both))
+        raise ValueError(f"lr and loss of {len(both)} runs, {found}: keep the columns of one")
+    return both
+
+
+def _ranks(names: Sequence[_Name], role: _Role) -> dict[int, tuple[int, ...]]:
+    return {place: rank for place, name in enumerate(names) if (rank := name.rank(role)) is not None}
+
+
+def _plainest(header: Sequence[str], names: Sequence[_Name], role: _Role) -> int | None:
     """The place of the column that has the role with the fewest words beside it, and those of training first."""
-    found: dict[int, tuple[object, ...]] = {}
-    for place, present in enumerate(words):
-        groups = [match for word in present if (match := _GROUP.fullmatch(word))] if role is _LR else []
-        others = set(present) - role.own - {match[0] for match in groups}
-        if others < set(present) - {match[0] for match in groups} and others <= role.beside:
-            group = max((int(match[1]) for match in groups), default=0)
-            found[place] = (
-                bool(others & _VALIDATION),
-                bool(others & _AVERAGED) and role is not _LR,
-                group,
-                role is _STEP and "global" not in others,
-                len(present),
-            )
+    found = _ranks(names, role)
     if not found:
+        scaled = next((place for place, name in enumerate(names) if name.unscaled().rank(role)), None)
+        if scaled is not None and role in (_LR, _LOSS):
+            plain = "LRs" if role is _LR else "losses"
+            raise ValueError(f"{header[scaled].strip()!r} has a unit or scale: write plain {plain}")
         return None
     best = min(found, key=found.__getitem__)
-    same = [header[place] for place in found if sorted(words[place]) == sorted(words[best])]
+    same = [
+        header[place].strip()
+        for place, rank in found.items()
+        if rank == found[best] and (role is _LOSS or sorted(names[place].words) == sorted(names[best].words))
+    ]
     if len(same) > 1 and role in (_LR, _LOSS):
-        raise ValueError(f"{len(same)} columns could be {what}: {', '.join(same)}; keep those of one run")
+        raise ValueError(f"{len(same)} columns could be {role.what}: {', '.join(same)}; keep one of them")
     return best
 
 
-def _lightning(names: Sequence[str], labels: dict[str, int]) -> tuple[int | None, str | None]:
-    """The column ``lr-AdamW`` or ``lr-AdamW/pg1`` of Lightning's LearningRateMonitor, and its optimizer.
+def _lr(header: Sequence[str], names: Sequence[_Name], labels: dict[str, int]) -> tuple[int | None, str | None]:
+    """The place of the LR, and the optimizer if the column is named as by Lightning: ``lr-AdamW``, ``lr-AdamW/pg1``.
 
     For an SGD, ``lr-SGD-momentum`` becomes the label momentum where there is none.
     """
     places: dict[str, dict[int, int]] = {}
     momenta: dict[str, int] = {}
     for place, name in enumerate(names):
-        match = _LIGHTNING.fullmatch(name)
-        if match:
+        if match := name.monitored:
             optimizer = match["optimizer"] + (match["number"] or "")
             if match["momentum"]:
                 momenta.setdefault(optimizer, place)
             else:
                 places.setdefault(optimizer, {})[int(match["group"] or 0)] = place
-    if len(places) > 1:
+    optimizers = {key: groups for key, groups in places.items() if _CLASS.fullmatch(key.partition("-")[0])}
+    if not optimizers and (not places or _ranks(names, _LR)):
+        return _plainest(header, names, _LR), None
+    if len(optimizers or places) > 1:
         raise ValueError(f"the LRs of {len(places)} optimizers, {', '.join(places)}: keep the column of one")
-    for optimizer, groups in places.items():
-        name = optimizer.partition("-")[0]
-        if name == "SGD" and optimizer in momenta:
-            labels.setdefault("momentum", momenta[optimizer])
-        return groups[min(groups)], name
-    return None, None
+    ((optimizer, groups),) = (optimizers or places).items()
+    class_name = optimizer.partition("-")[0]
+    if class_name == "SGD" and optimizer in momenta:
+        labels.setdefault("momentum", momenta[optimizer])
+    return groups[min(groups)], class_name if optimizers else None

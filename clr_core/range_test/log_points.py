@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from reprlib import repr  # cells of a JSON file can be anything
 from typing import Any
 
 from clr_core.check import MAX_STEP
-from clr_core.range_test.log_columns import Columns, find_columns
-
-_BLANK = {"", "na", "n/a", "#n/a", "null", "none", "-"}
-_TRUTHS = {"true": True, "false": False}
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
-
+from clr_core.range_test.log_cells import Numbers, Row, is_true, the_label
+from clr_core.range_test.log_columns import Columns, find_columns, is_validation, run_of
 
 ONE_SCALAR = (
     "it holds one scalar, by wall time and step, and a curve needs two: export the LR and the loss, and join them by "
@@ -26,49 +20,53 @@ ONE_SCALAR = (
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of a log: where it stands, for messages, and its cells by column; a missing cell is None."""
+class _Point:
+    """What one row says of a point, or several rows joined; None where it says nothing."""
 
     where: str
-    cells: Sequence[Any]
-
-    def __getitem__(self, place: int) -> Any:
-        cell = self.cells[place] if place < len(self.cells) else None
-        if isinstance(cell, str):
-            cell = cell.strip()
-            return None if cell.lower() in _BLANK else cell
-        return cell
+    step: float | None
+    lr: float | None
+    loss: float | None
+    metric: Any
 
 
-def curve_fields(header: Sequence[str], rows: Sequence[Row]) -> dict[str, Any]:
+def curve_fields(header: Sequence[str], rows: Sequence[Row], *, decimal_comma: bool = False) -> dict[str, Any]:
     """The arguments of ``LRCurve`` that a log holds.
 
+    Args:
+        header: The names of its columns.
+        rows: Its rows.
+        decimal_comma: Whether a comma in a number is sure to be decimal.
+
     Raises:
-        ValueError: A column is missing, a value is bad, there are two optimizers, or the LR falls.
+        ValueError: A column is missing, a value is bad, there are two optimizers or runs, or the LR falls.
     """
     header, rows = _wide(header, rows)
     columns = find_columns(header)
     for row in rows:
         if len(row.cells) <= max(columns.lr, columns.loss):
             raise ValueError(f"{row.where}: {len(row.cells)} columns where the header has {len(header)}")
-    labels = {name: _label(name, [(row.where, row[place]) for row in rows]) for name, place in columns.labels.items()}
-    points = _points(columns, rows)
-    number = _Numbers()
-    lrs = [number("lr", row.where, row[columns.lr]) for row in points]
-    warming_up = next((index for index, lr in enumerate(lrs) if lr != 0.0), 0)
-    points, lrs = points[warming_up:], lrs[warming_up:]
-    _check_lrs(points, lrs)
-    return {
-        "lrs": lrs,
-        "losses": [
-            number("loss", row.where, math.nan if row[columns.loss] is None else row[columns.loss]) for row in points
-        ],
+    labels = {name: the_label(name, [(row.where, row[at]) for row in rows]) for name, at in columns.labels.items()}
+    number = Numbers(decimal_comma=decimal_comma)
+    used = [row for row in rows if row[columns.lr] is not None or row[columns.loss] is not None]
+    points = _paired(_points(columns, _of_one_run(columns, used), number))
+    points = points[next((index for index, point in enumerate(points) if point.lr != 0.0), 0) :]  # the warm-up's
+    fields = {
+        "lrs": _rising_lrs(points),
+        "losses": [point.loss for point in points],
         "metrics": _metrics(columns, points, number),
         "optimizer": labels.get("optimizer") or columns.optimizer,
         "momentum": labels.get("momentum"),
         "stop_reason": labels.get("stop_reason"),
-        "steps_per_point": _stride(columns, points) if (given := labels.get("steps_per_point")) is None else given,
+        "steps_per_point": _stride(points) if (given := labels.get("steps_per_point")) is None else given,
     }
+    number.refuse_unclear()
+    return fields
+
+
+def used_names(names: Sequence[str]) -> list[str]:
+    """Those columns that a curve is read from; a log may have very many others."""
+    return [names[place] for place in find_columns(names).places]
 
 
 def _wide(header: Sequence[str], rows: Sequence[Row]) -> tuple[Sequence[str], Sequence[Row]]:
@@ -79,145 +77,143 @@ def _wide(header: Sequence[str], rows: Sequence[Row]) -> tuple[Sequence[str], Se
     tag = next((names.index(name) for name in ("tag", "key", "metric", "name") if name in names), None)
     if tag is None:
         raise ValueError(ONE_SCALAR)
-    step, value = names.index("step"), names.index("value")
-    columns = used_names(["step", *dict.fromkeys(str(row[tag]) for row in rows)])
+    value = names.index("value")
+    is_nan = names.index("is_nan") if "is_nan" in names else None  # MLflow's, with 0 as the value
+    columns = used_names(list(dict.fromkeys([*names, *(str(row[tag]) for row in rows)])))
+    others = {name: names.index(name) for name in columns if name in names}
     wide = []
     for row in rows:
-        cells = {"step": row[step], str(row[tag]): row[value]}
+        cells = {name: row[place] for name, place in others.items()}
+        cells[str(row[tag])] = math.nan if is_nan is not None and is_true(row[is_nan]) else row[value]
         wide.append(Row(row.where, [cells.get(name) for name in columns]))
     return columns, wide
 
 
-def used_names(names: Sequence[str]) -> list[str]:
-    """Those columns that a curve is read from; a log may have very many others."""
-    return [names[place] for place in find_columns(names).places]
+def _of_one_run(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows of the one run that there is, without those of its validation, unless only they have a loss."""
+    for place in columns.runs:
+        found: dict[tuple[str, ...], str] = {}
+        for row in rows:
+            if row[place] is not None:
+                found.setdefault(run_of(str(row[place])), f"{row[place]!r} ({row.where})")
+        if len(found) > 1:
+            names = ", ".join(list(found.values())[:5])
+            raise ValueError(f"lr and loss must be of one run, got {len(found)}: {names}; keep the rows of one")
+    training = [row for row in rows if not any(is_validation(str(row[place])) for place in columns.runs)]
+    return training if any(row[columns.loss] is not None for row in training) else rows
 
 
-def _points(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:
-    """The rows with an LR and a loss, which may be blank at the end; where these come apart, they are joined."""
-    rows = [row for row in rows if row[columns.lr] is not None or row[columns.loss] is not None]
-    alone = next((row for row in rows if row[columns.lr] is None), None)
+def _points(columns: Columns, rows: Sequence[Row], number: Numbers) -> list[_Point]:
+    """What each row says, with the step from the column that has the most whole numbers."""
+
+    def value(name: str, row: Row, place: int) -> float | None:
+        return None if (cell := row[place]) is None else number(name, row.where, cell)
+
+    values = [(value("lr", row, columns.lr), value("loss", row, columns.loss)) for row in rows]
+    candidates = [[number.step(row[place]) for row in rows] for place in columns.steps]
+    steps = max(candidates, key=lambda steps: sum(map(_is_whole, steps)), default=[None] * len(rows))
+    metrics = [None if columns.metric is None else row[columns.metric] for row in rows]
+    return [
+        _Point(row.where, step, lr, loss, metric)
+        for row, step, (lr, loss), metric in zip(rows, steps, values, metrics, strict=True)
+    ]
+
+
+def _is_whole(step: float | None) -> bool:
+    return step is not None and step.is_integer()
+
+
+def _paired(points: Sequence[_Point]) -> Sequence[_Point]:
+    """The points that have an LR and a loss; where these stand in rows of their own, they are joined by the step."""
+    alone = next((point for point in points if point.lr is None), None)
     if alone is None:
-        return _without_gaps(columns, rows)
-    if columns.step is None:
+        return _without_gaps(points)
+    if all(point.step is None for point in points):
         raise ValueError(f"{alone.where}: there is a loss but no lr, and no column named step to join rows by")
-    joined: dict[str, Row] = {}
-    for row in rows:
-        step = row[columns.step]
-        if step is not None:
-            first = joined.get(str(step), row)
-            places = range(max(len(first.cells), len(row.cells)))
-            joined[str(step)] = Row(row.where, [row[i] if first[i] is None else first[i] for i in places])
-    return [row for row in joined.values() if row[columns.lr] is not None and row[columns.loss] is not None]
+    joined: dict[float, _Point] = {}
+    for point in points:
+        if point.step is not None:
+            first = joined.get(point.step, point)
+            joined[point.step] = replace(
+                point,
+                lr=_same("lrs", point, first.lr, point.lr),
+                loss=_same("losses", point, first.loss, point.loss),
+                metric=point.metric if first.metric is None else first.metric,
+            )
+    both = [point for point in joined.values() if point.lr is not None and point.loss is not None]
+    if not both:
+        at_lr, at_loss = (
+            _some(step for step, point in joined.items() if getattr(point, name) is not None) for name in ("lr", "loss")
+        )
+        raise ValueError(f"lr and loss share no step (lr at {at_lr}, loss at {at_loss}): log both in one call")
+    return both
 
 
-def _without_gaps(columns: Columns, rows: Sequence[Row]) -> Sequence[Row]:
-    """The rows with a loss, and those at the end without one, if there are more than anywhere before.
+def _same(what: str, point: _Point, first: float | None, second: float | None) -> float | None:
+    """The value that one of two rows has for a step, or both have."""
+    if first is None or second is None:
+        return second if first is None else first
+    if first != second and not (math.isnan(first) and math.isnan(second)):
+        raise ValueError(f"{point.where}: step {point.step:.15g} has two {what}, {first!r} and {second!r}")
+    return first
 
-    A log that has the LR more often than the loss leaves the loss blank throughout; pandas leaves a NaN blank.
+
+def _some(steps: Iterable[float]) -> str:
+    listed = [f"{step:.15g}" for step in steps]
+    return ", ".join(listed if len(listed) <= 3 else [*listed[:3], "..."]) or "none"
+
+
+def _without_gaps(points: Sequence[_Point]) -> Sequence[_Point]:
+    """The points with a loss, and those after the last one as NaN if all before have one and the steps go on as usual.
+
+    pandas leaves a NaN blank. A log that has the LR more often than the loss leaves losses blank on the way, and one
+    with a row for the validation, or for the end of training, has that at another step.
     """
-    gap = longest = 0
-    for row in rows:
-        longest = max(longest, gap)
-        gap = gap + 1 if row[columns.loss] is None else 0
-    end = len(rows) - gap if gap > longest else len(rows)
-    return [row for index, row in enumerate(rows) if index >= end or row[columns.loss] is not None]
+    end = max((index for index, point in enumerate(points, 1) if point.loss is not None), default=0)
+    kept = [point for point in points[:end] if point.loss is not None]
+    if len(kept) < end:
+        return kept
+    usual = _usual_distance(kept)
+    for point in points[end:]:
+        if kept and usual is not None and _distance(kept[-1], point) != usual:
+            break
+        kept.append(replace(point, loss=math.nan))
+    return kept
 
 
-def _check_lrs(points: Sequence[Row], lrs: Sequence[float]) -> None:
-    before = 0.0
-    for row, lr in zip(points, lrs, strict=True):
-        if not 0.0 < lr < math.inf:
-            raise ValueError(f"{row.where}: lr must be finite and > 0, got lr={lr!r}")
+def _distance(early: _Point, late: _Point) -> float:
+    """From one step to the next; NaN unless both are whole numbers."""
+    steps = [point.step for point in (early, late) if point.step is not None and point.step.is_integer()]
+    return steps[1] - steps[0] if len(steps) == 2 else math.nan
+
+
+def _usual_distance(points: Sequence[_Point]) -> int | None:
+    """The median of the distances from one step to a higher one; None if there is no such distance."""
+    distances = sorted(distance for early, late in pairwise(points) if (distance := _distance(early, late)) > 0)
+    return int(distances[len(distances) // 2]) if distances else None
+
+
+def _stride(points: Sequence[_Point]) -> int:
+    usual = _usual_distance(points)
+    return usual if usual is not None and usual <= MAX_STEP else 1
+
+
+def _rising_lrs(points: Sequence[_Point]) -> list[float]:
+    lrs: list[float] = []
+    for point in points:
+        lr, before = point.lr, lrs[-1] if lrs else 0.0
+        if lr is None or not 0.0 < lr < math.inf:
+            raise ValueError(f"{point.where}: lr must be finite and > 0, got lr={lr!r}")
         if lr < before:
             raise ValueError(
-                f"{row.where}: lr must not fall, got lr={lr!r} after {before!r}: in a range test the LR only rises"
+                f"{point.where}: lr must not fall, got lr={lr!r} after {before!r}: in a range test the LR only rises"
             )
-        before = lr
+        lrs.append(lr)
+    return lrs
 
 
-def _metrics(columns: Columns, points: Sequence[Row], number: _Numbers) -> list[float] | None:
+def _metrics(columns: Columns, points: Sequence[_Point], number: Numbers) -> list[float] | None:
     """The accuracies, if there is one at every point."""
-    if columns.metric is None or any(row[columns.metric] is None for row in points):
+    if columns.metric is None or any(point.metric is None for point in points):
         return None
-    return [number("accuracy", row.where, row[columns.metric]) for row in points]
-
-
-def _stride(columns: Columns, points: Sequence[Row]) -> int:
-    """The median distance from one step to the next; 1 where the steps are no whole numbers that rise."""
-    if columns.step is None or len(points) < 2:
-        return 1
-    try:
-        steps = [float(str(row[columns.step]).replace(",", ".")) for row in points]
-    except ValueError:
-        return 1
-    distances = sorted(late - early for early, late in pairwise(steps))
-    middle = distances[len(distances) // 2]
-    return int(middle) if distances[0] >= 1 and middle <= MAX_STEP and middle.is_integer() else 1
-
-
-def _label(name: str, cells: Sequence[tuple[str, Any]]) -> Any:
-    """The one value of a column that is the same in every row; cells may be blank."""
-    found: dict[Any, str] = {}
-    for where, cell in cells:
-        if cell is not None:
-            found.setdefault(_label_value(name, where, cell), where)
-    if len(found) > 1:
-        (first, here), (second, there), *_ = found.items()
-        raise ValueError(f"{name} must be one for the whole log, got {first!r} ({here}) and {second!r} ({there})")
-    return next(iter(found), None)
-
-
-def _label_value(name: str, where: str, cell: Any) -> Any:
-    if name == "momentum":
-        return _momentum(where, cell)
-    if name == "steps_per_point":
-        try:
-            return int(str(cell))
-        except ValueError:
-            raise ValueError(f"{where}: {name} must be an int >= 1, got {name}={repr(cell)}") from None
-    if not isinstance(cell, str):
-        raise ValueError(f"{where}: {name} must be a name, got {name}={repr(cell)}")
-    return cell
-
-
-def _momentum(where: str, cell: Any) -> bool:
-    text = str(cell).lower()
-    if text in _TRUTHS:
-        return _TRUTHS[text]
-    value = float(text.replace(",", ".")) if is_number(text) else math.nan
-    if not 0.0 <= value < 1.0:
-        raise ValueError(f"{where}: momentum must be true, false or a number in [0, 1), got momentum={repr(cell)}")
-    return value > 0.0
-
-
-def is_number(text: str) -> bool:
-    """Whether a cell holds a number, with a decimal point or a decimal comma."""
-    try:
-        float(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
-    except ValueError:
-        return False
-    return True
-
-
-class _Numbers:
-    """Cells to floats; the numbers of one log have either decimal points or decimal commas."""
-
-    def __init__(self) -> None:
-        self._comma = self._point = ""
-
-    def __call__(self, name: str, where: str, cell: Any) -> float:
-        text = cell
-        if isinstance(cell, str):
-            if _DECIMAL_COMMA.fullmatch(cell):
-                self._comma, text = cell, cell.replace(",", ".")
-            elif "." in cell:
-                self._point = cell
-            if self._comma and self._point:
-                raise ValueError(f"{where}: decimal points and commas in one log, {self._point!r} and {self._comma!r}")
-        try:
-            if isinstance(cell, bool) or cell is None:
-                raise TypeError
-            return float(text)
-        except (ValueError, TypeError, OverflowError):
-            raise ValueError(f"{where}: {name} must be a number, got {name}={repr(cell)}") from None
+    return [number("accuracy", point.where, point.metric) for point in points]

@@ -135,6 +135,19 @@ def test_reads_anybodys_log(tmp_path: Path, text: str, expected: LRCurve) -> Non
         ("lr;loss\n0,1;2.5\n", r"line 2: decimal points and commas in one log, '2\.5' and '0,1'"),
         ("lr,loss\n0.1,2\n0,3\n", r"line 3: lr must be finite and > 0, got lr=0\.0"),
         ("lr,loss\n0.1,2\n,3\n", "line 3: there is a loss but no lr, and no column named step to join rows by"),
+        ("lr,train_loss,batch_loss\n1,2,2\n", "2 columns could be loss: train_loss, batch_loss; keep one of them"),
+        ("a - lr,b - loss\n1,2\n", "the lr is of run a, the loss of run b: both must be of one"),
+        ("a - lr,a - loss,b - train/lr,b - train/loss\n1,2,1,2\n", "lr and loss of 2 runs, a, b: keep the columns of"),
+        ("run_id,lr,loss\na,1,2\nb,2,2\n", r"must be of one run, got 2: 'a' \(line 2\), 'b' \(line 3\)"),
+        ("run,tag,step,value\na,lr,0,1\nb,loss,0,1\n", r"must be of one run, got 2: 'a' \(line 2\), 'b' \(line 3\)"),
+        ("run,tag,step,value\nx,lr,0,1\nx,loss,0,1\ntest,loss,0,1\n", "must be of one run, got 2: 'x'"),
+        ("step,lr,loss\n0,1,\n0,,2\n1,2,\n1,,2\n0,1,\n0,,3\n", r"line 7: step 0 has two losses, 2\.0 and 3\.0"),
+        ("step,lr,loss\n0,1,\n0,,2\n0,2,\n", r"line 4: step 0 has two lrs, 1\.0 and 2\.0"),
+        (
+            "step,lr,loss\n0,1,\n1,,2\n2,1,\n3,,2\n4,1,\n6,1,\n",
+            r"share no step \(lr at 0, 2, 4, \.\.\., loss at 1, 3\): log both in one call",
+        ),
+        ('lr,loss\n1E-06,"1,231"\n2E-06,"1,227"\n', "line 2: loss='1,231' may be 1231 or 1.231, and no other number"),
         ("lr,run-a - loss,run-b - loss\n1,2,2\n", "2 columns could be loss: run-a - loss, run-b - loss"),
         ("lr-Adam,lr-SGD,loss\n1,2,3\n", "the LRs of 2 optimizers, Adam, SGD: keep the column of one"),
         ("lr-Adam,lr-Adam-1,loss\n1,2,3\n", "the LRs of 2 optimizers, Adam, Adam-1: keep the column of one"),
@@ -262,6 +275,44 @@ LOGS = {
         "global_step,lr,loss\n1,1e-06,2.5\n10,1.5e-06,2.25\n20,2.25e-06,2.125\n",
         {"steps_per_point": 10},
     ),
+    "TensorBoard: a run of training and one of validation, with the same tags": (
+        "run,tag,step,value\nfit/validation,epoch_loss,0,9\nfit/validation,epoch_loss,1,9\n"
+        "fit/train,epoch_loss,0,2.5\nfit/train,epoch_loss,1,2.25\nfit/train,epoch_loss,2,2.125\n"
+        "fit/metrics,lr,0,1e-6\nfit/metrics,lr,1,1.5e-6\nfit/metrics,lr,2,2.25e-6\nother,seconds,0,3\n",
+        {},
+    ),
+    "MLflow: its table of metrics": (
+        "key,value,timestamp,run_uuid,step,is_nan\nlr,1e-6,17,a1,0,0\nloss,2.5,17,a1,0,0\nlr,1.5e-6,18,a1,1,0\n"
+        "loss,2.25,18,a1,1,false\nlr,2.25e-6,18,a1,2,0\nloss,2.125,18,a1,2,0\n",
+        {},
+    ),
+    "Weights & Biases: the loss of another run": (
+        '"Step","a - lr","a - train/loss","b - loss","b - step"\n"0","1e-06","2.5","9","7"\n'
+        '"1","1.5e-06","2.25","9","14"\n"2","2.25e-06","2.125","9","21"\n',
+        {},
+    ),
+    "names like that of a run": ("lr,train_loss,val - loss\n1e-06,2.5,9\n1.5e-06,2.25,9\n2.25e-06,2.125,9\n", {}),
+    "sums and averages of losses": (
+        "lr,total_loss,running_loss,batch_loss\n1e-06,5,2.5,2.5\n1.5e-06,5,5,2.25\n2.25e-06,5,6,2.125\n",
+        {},
+    ),
+    "an LR with a number of its parameter group": (
+        "lr-1,lr_0,lr/pg2,loss\n9,1e-06,9,2.5\n9,1.5e-06,9,2.25\n9,2.25e-06,9,2.125\n",
+        {},
+    ),
+    "a scaled copy of the LR": ("lr (%),lr,loss\n1e-4,1e-06,2.5\n1.5e-4,1.5e-06,2.25\n2.25e-4,2.25e-06,2.125\n", {}),
+    "an LR named like those of Lightning": (
+        "lr-backbone,loss\n1e-06,2.5\n1.5e-06,2.25\n2.25e-06,2.125\n",
+        {},
+    ),
+    "steps with fractions beside whole ones": (
+        "update,num_updates,lr,loss\n0.017,50,1e-06,2.5\n0.033,100,1.5e-06,2.25\n0.05,150,2.25e-06,2.125\n",
+        {"steps_per_point": 50},
+    ),
+    "steps that are whole numbers in one row and not in another": (
+        "step,lr,loss\n5,1e-06,\n5.0,,2.5\n10,1.5e-06,\n10.0,,2.25\n15,2.25e-06,\n15.0,,2.125\n",
+        {"steps_per_point": 5},
+    ),
     "steps that say nothing": ("step,lr,loss\n7,1e-06,2.5\n7,1.5e-06,2.25\n0,2.25e-06,2.125\n", {}),
 }
 
@@ -330,15 +381,91 @@ def test_json_lines_end_with_a_newline_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["log.csv", "log.json"])
-def test_a_loss_that_is_blank_to_the_end_is_nan(tmp_path: Path, name: str) -> None:
-    """pandas and JavaScript write NaN so; blanks on the way are losses that were not logged."""
-    losses = [2.5, None, 2.0, None, None, None]
-    rows = [{"lr": 0.1 * (i + 1), "loss": loss} for i, loss in enumerate(losses)]
-    text = "lr,loss\n" + "".join(f"{row['lr']},{'' if row['loss'] is None else row['loss']}\n" for row in rows)
-    curve = read(tmp_path, json.dumps(rows) if name.endswith("json") else text, name)
-    assert curve.lrs == (0.1, 0.1 * 3, 0.4, 0.5, 0.1 * 6)
-    assert curve.losses[:2] == (2.5, 2.0)
-    assert all(math.isnan(loss) for loss in curve.losses[2:])
+@pytest.mark.parametrize(
+    ("losses", "steps", "expected"),
+    [
+        ([2.5, 2.0, None, None], None, [2.5, 2.0, "nan", "nan"]),
+        ([2.5, 2.0, None, None], [10, 20, 30, 40], [2.5, 2.0, "nan", "nan"]),
+        ([2.5, 2.0, None, None], [10, 20, 30, 35], [2.5, 2.0, "nan"]),
+        ([2.5, 2.25, 2.0, None], [10, 20, 30, 500], [2.5, 2.25, 2.0]),
+        ([2.5, 2.0, None], [10, 20, 500], [2.5, 2.0]),
+        ([2.5, 2.25, 2.0, None], [10, 20, 30, None], [2.5, 2.25, 2.0]),
+        ([2.5, None, 2.0, None, None, None], None, [2.5, 2.0]),
+    ],
+)
+def test_a_loss_that_is_blank_only_at_the_end_is_nan(
+    tmp_path: Path, name: str, losses: list[float | None], steps: list[int | None] | None, expected: list[object]
+) -> None:
+    """pandas and JavaScript write NaN so; elsewhere, and where the steps do not go on, it is a loss not logged."""
+    rows = [
+        {"lr": 0.5 * i, "loss": loss, **({"step": steps[i - 1]} if steps else {})} for i, loss in enumerate(losses, 1)
+    ]
+    table = [list(rows[0]), *(["" if cell is None else str(cell) for cell in row.values()] for row in rows)]
+    text = json.dumps(rows) if name.endswith("json") else "".join(",".join(cells) + "\n" for cells in table)
+    assert repr(read(tmp_path, text, name).losses) == repr(tuple(float(str(loss)) for loss in expected))
+
+
+def test_rows_of_a_validation_are_no_training_rows(tmp_path: Path) -> None:
+    """mmcv logs the LR with its validation, at whatever step."""
+    rows = [{"mode": "train", "iter": i, **record} for i, record in enumerate(RECORDS, 1)]
+    rows.append({"mode": "val", "iter": 4, "lr": HALF.lrs[-1], "mAP": 0.5})
+    assert read(tmp_path, "\n".join(map(json.dumps, rows)), "log.json") == HALF
+
+
+@given(
+    start=st.integers(0, 3000),
+    stride=st.integers(1, 3_000_000),
+    mark=st.sampled_from([",", ".", " ", "'", ""]),
+    odd=st.sampled_from(["none", "blank", "twice", "again from the start"]),
+)
+def test_the_stride_is_that_of_most_steps(
+    tmp_path_factory: pytest.TempPathFactory, start: int, stride: int, mark: str, odd: str
+) -> None:
+    """Thousands are marked by what is no decimal mark; one odd step in ten changes nothing."""
+    steps = [f"{start + stride * i:,}".replace(",", mark) for i in range(10)]
+    if odd == "blank":
+        steps[4] = ""
+    elif odd == "twice":
+        steps[5:] = steps[4:9]
+    elif odd != "none":
+        steps[5:] = steps[:5]
+    decimal = "," if mark == "." else "."
+    rows = [f"{step};1{decimal}{i};2{decimal}5" for i, step in enumerate(steps)]
+    text = "step;lr;loss\n" + "\n".join(rows) + "\n"
+    assert read(tmp_path_factory.mktemp("curve"), text).steps_per_point == stride
+
+
+def test_a_comma_is_decimal_where_the_file_says_so(tmp_path: Path) -> None:
+    """Another number does, or semicolons between the columns."""
+    assert read(tmp_path, 'lr,loss\n"0,5","1,231"\n') == LRCurve([0.5], [1.231])
+    assert read(tmp_path, "lr;loss\n1E-06;1,231\n") == LRCurve([1e-6], [1.231])
+
+
+def test_what_mlflow_marks_as_nan_is_nan(tmp_path: Path) -> None:
+    """Its table has 0 in place of the value."""
+    text = "key,value,step,is_nan\nlr,0.1,0,0\nloss,2,0,0\nlr,0.2,1,0\nloss,0,1,{}\n"
+    for yes in ("1", "true", "t"):
+        assert math.isnan(read(tmp_path, text.format(yes)).losses[1])
+
+
+@pytest.mark.parametrize(
+    "lr", ["lr (%)", "lr (*1000)", "lr [10^-3]", "LR / 1000", "lr x1000", "lr [1e-3]", "a - lr*10"]
+)
+def test_refuses_a_column_with_a_scale(tmp_path: Path, lr: str) -> None:
+    """A number or a sign beside the name is no parameter group's, and what it does to the values is anybody's guess."""
+    for header in (f"{lr},loss", f"lr,{lr.lower().replace('lr', 'loss')}"):
+        with pytest.raises(ValueError, match=r"has a unit or scale: write plain (LRs|losses)"):
+            read(tmp_path, f"{header}\n1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("column", "optimizer"),
+    [("lr-AdamW", "AdamW"), ("lr-FusedAdam-1", "FusedAdam"), ("lr-adamw", "adamw"), ("lr-lion", "lion")]
+    + [(name, None) for name in ("lr-backbone", "lr-train", "lr-pg0", "lr-group1", "lr-lambda")],
+)
+def test_an_optimizer_is_named_like_one(tmp_path: Path, column: str, optimizer: str | None) -> None:
+    """Whatever stands behind "lr-", the LR is read."""
+    assert read(tmp_path, f"{column},loss\n0.1,2\n") == LRCurve([0.1], [2.0], optimizer=optimizer)
 
 
 def test_an_accuracy_that_is_missing_somewhere_is_left_out(tmp_path: Path) -> None:
