@@ -72,19 +72,19 @@ class Snapshot:
         self._holders += modes_and_random_states()
 
     def _walk(self, roots: Iterable[Any], is_data: bool) -> None:
-        waiting = [(root, is_data) for root in roots]
+        waiting = [(root, is_data, True) for root in roots]
         while waiting:
-            value, is_data = waiting.pop()
+            value, is_data, is_named = waiting.pop()
             if type(value) in ATOMS or id(value) in self._noted:
                 continue
-            found = note(value, is_data, self._memory)
+            found = note(value, is_data, self._memory, is_named=is_named)
             if found is None:
                 continue
             self._noted[id(value)] = value  # kept alive, so that no other object gets its id
             self._holders += found.put_back
             if not found.children:
                 continue
-            waiting += [(child, found.is_data) for child in found.children]
+            waiting += [(child, found.is_data, False) for child in found.children]
             if isinstance(value, torch.Tensor) and value.is_leaf:
                 self._leaves.append(value)
             elif isinstance(value, torch.utils.data.DataLoader):

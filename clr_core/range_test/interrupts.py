@@ -85,13 +85,18 @@ class Gate:
         self._kept = [number for number in self._kept if number != signal.SIGINT]
 
     def remove(self) -> None:
-        """Put the handlers back, that of Ctrl-C last, then handle the signals that were kept."""
+        """Put the handlers back, that of Ctrl-C last, then handle the signals that were kept.
+
+        A handler that was installed meanwhile, and calls the one before it, still comes through here: as if this were
+        not there.
+        """
         self.close()
         try:
             self._put_handlers_back()
         finally:
             # Where one of them has raised while others were still to be put back.
             self._put_handlers_back()
+            self._closes = self._is_closed = False
         kept, self._kept = self._kept, []
         for number in kept:
             self._handlers[number](number, None)

@@ -592,6 +592,71 @@ def test_a_step_without_an_update_is_refused(writes_to_data: bool) -> None:
         test(4)
 
 
+@pytest.mark.parametrize("fault", ["no backward", "another model's optimizer", "accumulates by itself"])
+def test_a_call_of_step_is_no_update(fault: str) -> None:
+    """It is the parameters that have to move."""
+
+    class Accumulating(torch.optim.SGD):
+        calls = 0
+
+        def step(self, closure: Any = None) -> None:
+            self.calls += 1
+            if self.calls % 4 == 0:
+                super().step()
+
+    model, other = nn.Linear(3, 1), nn.Linear(3, 1)
+    kind = Accumulating if fault == "accumulates by itself" else torch.optim.SGD
+    optimizer = kind((other if "another" in fault else model).parameters(), lr=0.1)
+
+    def train_step() -> Any:
+        optimizer.zero_grad()
+        loss = mse(model(torch.ones(1, 3)), torch.ones(1, 1))
+        if fault != "no backward":
+            loss.backward()
+        optimizer.step()
+        return loss
+
+    with pytest.raises(RuntimeError, match="must make an update every time it is called, got a call without one"):
+        clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer, num_steps=8)
+
+
+def test_an_lr_is_that_of_a_parameter_however_optimizers_inside_group_them() -> None:
+    """An optimizer of two others, which do not see the LRs of its own one group."""
+
+    class Combined(torch.optim.Optimizer):
+        def __init__(self, model: nn.Module) -> None:
+            weights, biases = ([p for p in model.parameters() if (p.dim() > 1) is large] for large in (True, False))
+            self.inner = [torch.optim.SGD(weights, lr=0.1), torch.optim.Adam(biases, lr=0.1)]
+            super().__init__(model.parameters(), {"lr": 0.1})
+
+        def step(self, closure: Any = None) -> None:
+            for each in self.inner:
+                each.step()
+
+    model = nn.Linear(3, 1)
+    with pytest.raises(RuntimeError, match=r"must leave the LR alone, got lr=0.1 in group 0 where the test had set"):
+        clr_torch.range_test(model, Combined(model), mse, regression())
+
+
+def test_a_group_added_in_a_step_is_refused() -> None:
+    """It would train at an LR of its own, which the curve does not have."""
+    model, head = nn.Linear(3, 3), nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def train_step() -> Any:
+        if len(optimizer.param_groups) == 1:
+            optimizer.add_param_group({"params": list(head.parameters()), "lr": 0.5})
+        optimizer.zero_grad()
+        loss = mse(head(model(torch.ones(1, 3))), torch.ones(1, 1))
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    with pytest.raises(RuntimeError, match="must leave the parameter groups alone, got 2 where there had been 1"):
+        clr_torch.range_test_steps(train_step, models=[model, head], optimizers=optimizer, num_steps=8)
+    assert len(optimizer.param_groups) == 1
+
+
 def test_a_progress_bar_only_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """With tqdm, a terminal sees a bar that is gone at the end; a file, or progress=False, gets nothing."""
     pytest.importorskip("tqdm")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import array
 import collections
+import multiprocessing
 import random
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -409,6 +412,141 @@ def a_scheduler_of_torch() -> Setup:
     optimizer = adam(model)
     torch.optim.lr_scheduler.StepLR(optimizer, 3)
     return model, optimizer, loader(), {}
+
+
+# What the field keeps state in besides.
+
+
+@setup
+def an_optimizer_with_a_lock() -> Setup:
+    class Logging(torch.optim.SGD):  # type: ignore[misc, name-defined]
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            self.lock = threading.Lock()
+
+    model = network()
+    return model, Logging(model.parameters(), lr=0.05, momentum=0.9), loader(), {}
+
+
+@setup
+def a_dataset_and_a_loader_with_locks() -> Setup:
+    class Noisy(data.Dataset):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            self.lock, self.noise = threading.Lock(), np.random.default_rng(0)
+
+        def __len__(self) -> int:
+            return len(INPUTS)
+
+        def __getitem__(self, index: int) -> Any:
+            return INPUTS[index] + float(self.noise.normal()), TARGETS[index]
+
+    class Locked(data.DataLoader):  # type: ignore[misc, name-defined]
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            self.lock = threading.RLock()
+            super().__init__(*arguments, **more)
+
+    model = network()
+    batches = Locked(Noisy(), batch_size=16, shuffle=True, generator=torch.Generator().manual_seed(3))
+    return model, adam(model), batches, {}
+
+
+def _shuffled(order: Any, shuffle: Callable[[Any], Any]) -> Callable[[], Setup]:
+    def build() -> Setup:
+        class InPlace(data.Sampler):  # type: ignore[misc, name-defined]
+            def __init__(self) -> None:
+                self.order = order()
+
+            def __len__(self) -> int:
+                return len(self.order)
+
+            def __iter__(self) -> Any:
+                shuffle(self.order)
+                return (int(index) % len(INPUTS) for index in self.order)
+
+        model = network()
+        return model, adam(model), loader(sampler=InPlace()), {}
+
+    return build
+
+
+SETUPS["an order in an array"] = _shuffled(lambda: np.arange(64), np.random.shuffle)
+SETUPS["an order in a tensor"] = _shuffled(
+    lambda: torch.arange(64), lambda order: order.copy_(order[torch.randperm(64)])
+)
+SETUPS["an order in a long list"] = _shuffled(lambda: list(range(1500)), random.shuffle)
+
+
+@setup
+def a_collator_that_counts_for_all_workers() -> Setup:
+    class Masking:
+        def __init__(self) -> None:
+            self.calls = multiprocessing.Value("i", -1)
+
+        def __call__(self, examples: Any) -> Any:
+            with self.calls.get_lock():
+                self.calls.value += 1
+            inputs, targets = data.default_collate(examples)
+            inputs[:, self.calls.value % 8] = 0.0
+            return inputs, targets
+
+    model = network()
+    return model, adam(model), loader(collate_fn=Masking()), {}
+
+
+@setup
+def hooks_and_a_norm_made_in_the_first_forward() -> Setup:
+    class Late(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers, self.is_ready, self.calls = network(), False, 0
+
+        def halve(self, weight: Any) -> None:
+            weight.grad.mul_(0.5)
+
+        def forward(self, inputs: Any) -> Any:
+            self.calls += 1
+            if self.calls > 2 and not self.is_ready:
+                self.layers[0].weight.register_hook(lambda gradient: gradient / 2)
+                self.layers[0].bias.register_post_accumulate_grad_hook(self.halve)
+                nn.utils.parametrizations.orthogonal(self.layers[3])
+                self.is_ready = True
+            return self.layers(inputs)
+
+    model = Late()
+    return model, adam(model), loader(), {}
+
+
+@setup
+def state_in_unusual_objects() -> Setup:
+    class Late:
+        __slots__ = ("seen",)
+
+    class Key:
+        count = 0
+
+    class Unusual(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers, self.late, self.key = network(), Late(), Key()
+            self.keys, self.numbers = {self.key: None}, array.array("d", [0.0])
+            self.objects, self.bits = np.array([[0.0], None], dtype=object), np.random.PCG64(1)
+            self.entropy = random.SystemRandom()
+            self.sparse = torch.eye(2).to_sparse()
+
+        def forward(self, inputs: Any) -> Any:
+            if not hasattr(self.late, "seen"):
+                self.late.seen = 0
+            self.late.seen += 1
+            self.key.count += 1
+            self.numbers[0] += 0.01
+            self.objects[0][0] += 0.01
+            self.sparse.mul_(0.99)
+            extra = self.numbers[0] + self.objects[0][0] + self.late.seen / 100 + self.key.count / 100
+            extra += float(self.sparse.to_dense().sum()) + self.bits.random_raw() / 2**64
+            return self.layers(inputs + extra)
+
+    model = Unusual()
+    return model, adam(model), loader(), {}
 
 
 def _plain(kind: str) -> Callable[[], Setup]:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from interrupting import Interrupting
@@ -94,6 +95,28 @@ def test_at_every_line_of_the_gate() -> None:
             sys.settrace(None)
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, (at, again)
             assert len(begun) == len(ended), (at, again)
+
+
+def test_a_handler_that_goes_through_a_gate_that_is_gone() -> None:
+    """One that was installed meanwhile, and calls the one before it, as torch does for its worker processes."""
+    heard: list[str] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("first"))
+
+    def body(gate: Gate) -> None:
+        earlier: Any = signal.getsignal(signal.SIGTERM)
+
+        def chained(number: int, frame: Any) -> None:
+            heard.append("second")
+            earlier(number, frame)
+
+        signal.signal(signal.SIGTERM, chained)
+
+    try:
+        undisturbed(body)
+        signal.raise_signal(signal.SIGTERM)
+        assert heard == ["second", "first"]
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_in_another_thread_there_is_nothing_to_keep() -> None:
