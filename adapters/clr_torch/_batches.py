@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from clr_core import check
 from clr_core.range_test.batches import endless
+from clr_torch._modes import in_mode
 
 
 class LoaderStep:
@@ -135,18 +136,12 @@ class LoaderStep:
             return loss, (loss, self._metric(output, targets))
 
     def _validate(self, loader: Iterable[Any]) -> Any:
-        modes = [(module, module.training) for module in self._model.modules()]
-        self._model.eval()
         outcomes, sizes = [], []
-        with torch.no_grad():
+        with in_mode(self._model, training=False), torch.no_grad():
             for batch in loader:
                 moved = self._moved(batch)
                 outcomes.append(self._forward(moved)[1])
                 sizes.append(_size(moved if self._loss_fn is not None else moved[1]))
-        # By train(), which some modules define themselves: LoRA layers split their weights again. Parents come first.
-        for module, training in modes:
-            if module.training != training:
-                module.train(training)
         if not outcomes:
             raise ValueError("val_loader must yield a batch every time it is iterated over, got none")
         return _mean(outcomes, sizes)

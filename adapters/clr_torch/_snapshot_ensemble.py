@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from clr_core import check
+from clr_core.range_test.interrupts import Gate, undisturbed
+from clr_torch._modes import in_mode
+from clr_torch._restore import restored
 from clr_torch._schedule import ScheduleLR
 
 State = dict[str, Any]
@@ -106,8 +111,7 @@ class SnapshotEnsemble:
         Raises:
             IndexError: There is no such snapshot.
         """
-        cycle = self.cycles[index]
-        model.load_state_dict(self._state(cycle))
+        _load(model, self._state(self.cycles[index]))
 
     def predict(
         self,
@@ -119,32 +123,37 @@ class SnapshotEnsemble:
     ) -> Tensor:
         """The mean of the snapshots' predictions, without gradients and in eval mode.
 
+        Each is of the model as it is at the call, also in what is no weight, such as a recurrent state; it is so again
+        afterwards, to the bit, also after an exception or Ctrl-C.
+
         Args:
-            model: A model of the architecture that was trained; it is as before afterwards.
+            model: A model of the architecture that was trained.
             inputs: What the model takes.
             last: How many snapshots, counted from the last, an int >= 1; all of them if left out.
             activation: Makes what is averaged of the model's output; softmax over dimension 1 if left out, for class
                 probabilities from logits.
 
         Raises:
-            ValueError: There are fewer snapshots than asked for, or none; or the output is no batch of logits.
+            ValueError: There are fewer snapshots than asked for, or none; the output is no batch of logits; or
+                something in the model cannot be put back.
         """
         cycles = self._last(last)
         activation = activation or _class_probabilities
-        before, modes = _copied(model.state_dict()), [(each, each.training) for each in model.modules()]
-        total: Any = 0
-        try:
+
+        def added(gate: Gate, cycle: int, total: Any) -> Any:
+            _load(model, self._state(cycle))
             model.eval()
             with torch.no_grad():
-                for cycle in cycles:
-                    model.load_state_dict(self._state(cycle))
-                    total = total + activation(model(inputs))
-        finally:
-            model.load_state_dict(before)
-            for module, training in modes:
-                if module.training != training:
-                    module.train(training)
-        return total / len(cycles)  # type: ignore[no-any-return]
+                # Added here: the output may be memory of the model's, which is about to be put back.
+                return gate.let_through(lambda: total + activation(model(inputs)))
+
+        def summed(gate: Gate) -> Any:
+            total: Any = 0
+            for cycle in cycles:
+                total = restored(gate, partial(added, gate, cycle, total), [model])
+            return total
+
+        return undisturbed(summed) / len(cycles)  # type: ignore[no-any-return]
 
     def average(self, model: nn.Module, loader: Any = None, *, last: int | None = None) -> nn.Module:
         """A copy of the model with the mean of the snapshots' weights.
@@ -165,16 +174,16 @@ class SnapshotEnsemble:
                 "loader must be given for a model with batch norm, got loader=None: pass the training loader"
             )
         cycles = self._last(last)
-        state = self._state(cycles[-1])
-        for name, value in state.items():
-            if isinstance(value, Tensor) and value.is_floating_point():
-                state[name] = torch.zeros_like(value, dtype=torch.float64)
+        mean: State = {}
         for cycle in cycles:
             for name, value in self._state(cycle).items():
-                if isinstance(value, Tensor) and value.is_floating_point():
-                    state[name] += value.double() / len(cycles)
+                if isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex()):
+                    share = value.to(torch.complex128 if value.is_complex() else torch.float64) / len(cycles)
+                    mean[name] = mean[name] + share if name in mean else share
+                else:
+                    mean[name] = value
         averaged = copy.deepcopy(model)
-        averaged.load_state_dict(state)
+        _load(averaged, mean)
         if loader is not None and has_statistics:
             device = next(averaged.parameters()).device
             update_bn(loader, averaged, device)
@@ -195,6 +204,12 @@ class SnapshotEnsemble:
         if wanted > len(cycles):
             raise ValueError(f"last must be at most the number of snapshots, {len(cycles)}, got {last=}")
         return cycles[-wanted:]
+
+
+def _load(model: nn.Module, state: State) -> None:
+    """Load in training mode, as in the training run: some layers, such as LoRA's, merge their weights in eval mode."""
+    with nullcontext() if model.training else in_mode(model, training=True):
+        model.load_state_dict(state)
 
 
 def _copied(state: State) -> State:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import frameworks
 import pytest
+from interrupting import Interrupting
 
 import clr_core
 
 torch = frameworks.load("torch")
 clr_torch = frameworks.load("clr_torch")
 
+ADAPTER = os.path.dirname(clr_torch.__file__)
 CYCLE = 4
 INPUTS = torch.linspace(-1.0, 1.0, 24).reshape(8, 3)
 
@@ -140,3 +144,115 @@ def test_refuses_bad_arguments(tmp_path: Path) -> None:
         trained(regression, 1)[0].predict(regression, INPUTS)
     with pytest.raises(IndexError):
         ensemble.load(model, 2)
+
+
+class Merging(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """A LoRA layer, which merges its weights in eval mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base, self.is_merged = torch.nn.Linear(3, 2), False
+        self.down, self.up = torch.nn.Parameter(torch.randn(1, 3)), torch.nn.Parameter(torch.randn(2, 1))
+
+    def train(self, mode: bool = True) -> Any:
+        if mode is self.is_merged:
+            self.base.weight.data += (-1 if mode else 1) * (self.up @ self.down).detach()
+            self.is_merged = not mode
+        return super().train(mode)
+
+    def forward(self, inputs: Any) -> Any:
+        return self.base(inputs) + (0.0 if self.is_merged else inputs @ self.down.T @ self.up.T)
+
+
+@pytest.mark.parametrize("is_training", [True, False])
+def test_layers_that_merge_their_weights_in_eval_mode(is_training: bool) -> None:
+    """Snapshots are of split weights, and are loaded as such whatever the mode at the call: none is merged twice."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(Merging())
+    ensemble, ends = trained(model, 2)
+    split = torch.nn.Sequential(Merging())
+    members = []
+    for end in ends:
+        split.load_state_dict(end)
+        members.append(split(INPUTS).detach())
+    model.train(is_training)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    predicted = ensemble.predict(model, INPUTS, activation=lambda output: output)
+    torch.testing.assert_close(predicted, (members[0] + members[1]) / 2)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert (model.training, model[0].is_merged) == (is_training, not is_training)
+    averaged = ensemble.average(model)
+    split.load_state_dict({name: (value + ends[1][name]) / 2 for name, value in ends[0].items()})
+    torch.testing.assert_close(averaged(INPUTS), split(INPUTS))
+    ensemble.load(model, 0)
+    torch.testing.assert_close(model(INPUTS), members[0])
+    assert model.training is is_training
+
+
+class Remembering(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """A recurrent cell whose state goes from call to call, and which returns memory of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = torch.nn.GRUCell(3, 2)
+        self.register_buffer("hidden", torch.zeros(8, 2), persistent=False)
+
+    def forward(self, inputs: Any) -> Any:
+        hidden = self.cell(inputs, self.hidden.clone())
+        if torch.is_grad_enabled():
+            self.hidden = hidden.detach()
+            return hidden
+        return self.hidden.copy_(hidden)
+
+
+def test_every_member_begins_at_the_state_of_the_call() -> None:
+    """What the model remembers from call to call is the same for every member, and as before afterwards."""
+    torch.manual_seed(0)
+    model = Remembering()
+    ensemble, ends = trained(model, 3)
+    hidden, content = model.hidden, model.hidden.clone()
+    predicted = ensemble.predict(model, INPUTS, activation=lambda output: output)
+    assert model.hidden is hidden
+    assert torch.equal(hidden, content)
+    members = []
+    for end in ends:
+        model.load_state_dict(end)
+        members.append(model.cell(INPUTS, content))
+    torch.testing.assert_close(predicted, torch.stack(members).mean(0))
+
+
+@pytest.mark.parametrize("again", [1, 30, 10**9])
+def test_ctrl_c_at_every_line_of_predict(again: int) -> None:
+    """Ctrl-C once or twice, anywhere in predict(), leaves weights, statistics and modes as they were."""
+    model = network(has_batch_norm=True)
+    ensemble, _ = trained(model, 2)
+    model[2].eval()
+
+    def content() -> list[Any]:
+        modes = [each.training for each in model.modules()]
+        return [{name: value.tolist() for name, value in model.state_dict().items()}, modes, torch.is_grad_enabled()]
+
+    before = content()
+    with Interrupting(ADAPTER, 10**9) as counter:
+        ensemble.predict(model, INPUTS)
+    assert content() == before
+    for at in range(1 + again % 37, counter.lines, 37):
+        with pytest.raises(KeyboardInterrupt), Interrupting(ADAPTER, at, again):
+            ensemble.predict(model, INPUTS)
+        sys.settrace(None)
+        assert content() == before, at
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.bfloat16])
+def test_every_dtype_is_averaged(dtype: Any) -> None:
+    """Complex numbers are averaged as well, and the mean has the dtype of the model's."""
+    model = torch.nn.Linear(3, 2, dtype=dtype)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = clr_torch.ScheduleLR(optimizer, clr_core.triangular(0.01, 0.5, step_size=1))
+    ensemble = clr_torch.SnapshotEnsemble(scheduler)
+    for update in range(1, 7):
+        optimizer.step()
+        scheduler.step()
+        model.weight.data = torch.full_like(model.weight, update)
+        ensemble.update(model)
+    assert torch.equal(ensemble.average(model).weight, torch.full_like(model.weight, 4))  # of 2, 4 and 6
