@@ -33,7 +33,12 @@ def initial_lr(group: Group) -> float:
 
 def check_first_lr(optimizer: Optimizer) -> float:
     """The LR the first group was built with, by which the others are measured."""
-    lr = initial_lr(optimizer.param_groups[0])
+    return lr_to_measure_by(optimizer.param_groups[0])
+
+
+def lr_to_measure_by(first: Group) -> float:
+    """The LR the group was built with, to which others have a ratio."""
+    lr = initial_lr(first)
     if lr == 0.0:
         raise ValueError(
             "the lr of the optimizer's first group must be > 0, since the other groups keep their ratio to it, got "
@@ -92,7 +97,8 @@ def initial_lr_of_added(added: Group, optimizer: Optimizer) -> float:
 
     A group that took the optimizer's default LR was not given one for this moment, so its ratio is the default's.
     """
-    lr, default, first = added["lr"], optimizer.defaults.get("lr"), optimizer.param_groups[0]
+    lr, default = added["lr"], optimizer.defaults.get("lr")
+    first = next((group for group in optimizer.param_groups if "initial_lr" in group), added)
     if isinstance(lr, Tensor):
         sharing = [group for group in optimizer.param_groups if group["lr"] is lr and "initial_lr" in group]
         if sharing:  # the default, which the scheduler has filled since

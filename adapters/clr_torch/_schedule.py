@@ -16,6 +16,8 @@ from clr_torch import _groups as groups_of
 
 Schedules = Schedule | tuple[Schedule, ...]
 
+_BITS_OF_STEP = check.MAX_STEP.bit_length()
+
 
 class ScheduleLR(LRScheduler):
     """A torch LR scheduler that gives update ``k`` the LR ``schedule(k)``; call ``step()`` after every update.
@@ -30,7 +32,8 @@ class ScheduleLR(LRScheduler):
     A group added later trains at the LR it came with until the next ``step()``, and then keeps the ratio
     of that LR to the first group's at the time. If it came without one, or with its own ``initial_lr``, its
     ratio is that of the LRs the groups were built with. With a list, that ``step()`` raises until a new
-    ScheduleLR has a schedule for it.
+    ScheduleLR has a schedule for it. The ratios are those of the groups, wherever they are in the optimizer's list and
+    also once the first of them has been removed.
 
     Works in ``SequentialLR``. In ``ChainedScheduler`` it must be the only one that writes the LR:
     ``step()`` raises if the LR is not the one it had set at two updates in a row. A change made once,
@@ -80,8 +83,9 @@ class ScheduleLR(LRScheduler):
             _check_momentum(self.momentum, groups)
         for group in groups:
             group["initial_lr"] = groups_of.initial_lr(group)
-        self._position = last_epoch
-        self._groups: list[groups_of.Group] | None = None
+        self._position = (last_epoch, 0)
+        self._groups: list[groups_of.Group] = []
+        self._first: groups_of.Group = groups[0]
         self._common: Schedule | None = None
         self._ratios: list[float | None] = []
         self._written: list[Any] = [None]
@@ -102,9 +106,13 @@ class ScheduleLR(LRScheduler):
         groups, step = self.optimizer.param_groups, self.last_epoch
         try:
             # One check of the step here, and the bare formulas below: torch's own step() leaves little time.
-            if type(step) is not int or step < 0:
-                step = check.whole("last_epoch", step, minimum=0)
-            if groups is not self._groups or len(groups) != len(self._ratios):
+            if type(step) is not int or step >> _BITS_OF_STEP:
+                step = self.last_epoch = check.whole("last_epoch", step, minimum=0)
+            try:
+                are_known = groups == self._groups  # the same objects, into which Python does not look
+            except Exception:  # from tensors inside of others
+                are_known = False
+            if not are_known:
                 self._measure(groups)
             common = self._common
             lrs = self._lrs(step) if common is None else [common.evaluate(step, python)] * len(groups)
@@ -113,11 +121,11 @@ class ScheduleLR(LRScheduler):
             if self._get_lr_called_within_step:
                 if groups[0]["lr"] is not self._written[0]:
                     self._refuse_second_writer(groups[0]["lr"])
-                self._written, self._position = lrs, step
                 if self.momentum is not None:
                     self._set_momentum(groups, step)
+                self._written, self._position = lrs, (step, self._step_count)
         except Exception:
-            self.last_epoch = self._position
+            self.last_epoch, self._step_count = self._position
             raise
         return lrs
 
@@ -168,11 +176,11 @@ class ScheduleLR(LRScheduler):
             raise ValueError(f"state_dict must have a last_epoch, got the keys {list(state_dict)}")
         self.last_epoch = check.whole("last_epoch", state_dict["last_epoch"], minimum=-1)
         self._step_count = state_dict.get("_step_count", self.last_epoch + 1)
-        self._position, self._written, self._overwritten_at = self.last_epoch, [None], -1
+        self._position, self._written, self._overwritten_at = (self.last_epoch, self._step_count), [None], -1
         groups = self.optimizer.param_groups
         if self.last_epoch >= 0 and state_dict.get("is_in_charge", True):
             # A group that was added after the last step() trains at the LR it came with until the next.
-            is_new = [_is_new(group, groups) for group in groups]
+            is_new = [self._is_new(group) for group in groups]
             self._written = self.get_lr()
             for group, lr, new in zip(groups, self._written, is_new, strict=True):
                 if not new:
@@ -185,35 +193,58 @@ class ScheduleLR(LRScheduler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A copied optimizer loses the wrapper by which torch sees that its step() was called. Torch
         # looks for it while the count is 1, and would warn.
-        self.__dict__.update(state, _step_count=max(2, state["_step_count"]))
+        step_count = max(2, state["_step_count"])
+        self.__dict__.update(state, _step_count=step_count, _position=(state["last_epoch"], step_count))
 
     def _measure(self, groups: list[groups_of.Group]) -> None:
-        """Find the ratios, anew where a group was added or ``optimizer.load_state_dict`` made another list."""
-        per_group = isinstance(self.schedule, tuple) or isinstance(self.momentum, tuple)
-        if per_group and len(groups) != len(self.base_lrs):
-            raise RuntimeError(
-                f"ScheduleLR must have a schedule for every group, got {len(groups)} groups where there had "
-                f"been {len(self.base_lrs)}: build ScheduleLR(optimizer, [a schedule for each of the "
-                f"{len(groups)} groups], last_epoch={self.last_epoch - 1})"
-            )
-        is_new = [_is_new(group, groups) for group in groups]
-        for index, group in enumerate(groups):
-            if "initial_lr" not in group:
-                if is_new[index] and not self._get_lr_called_within_step:
-                    continue  # the next step() measures it: the optimizer's state may bring its ratio before that
-                is_known = index < len(self.base_lrs) and not is_new[index]
-                lr = self.base_lrs[index] if is_known else groups_of.initial_lr_of_added(group, self.optimizer)
-                group["initial_lr"] = float(lr)
-            self.base_lrs[index : index + 1] = [float(group["initial_lr"])]
-        self._common = None
+        """Find the ratios, anew where groups have come, gone or moved, or ``optimizer.load_state_dict`` made others."""
+        if self._groups and (isinstance(self.schedule, tuple) or isinstance(self.momentum, tuple)):
+            self._refuse_other_groups(groups)
+        for group in groups:
+            if "initial_lr" in group:
+                continue
+            base_lr = self._base_lr(group)
+            if base_lr is None and self._get_lr_called_within_step:
+                base_lr = groups_of.initial_lr_of_added(group, self.optimizer)
+            # Else the next step() measures it: the optimizer's state may bring its ratio before that.
+            if base_lr is not None:
+                group["initial_lr"] = base_lr
+        # By the group that was the first at the start, wherever it is now.
+        kept = [group for group in groups if _are_same(group, self._first)]
+        if kept:
+            self._first = kept[0]
+        elif not any(_are_same(group, known) for group in groups for known in self._groups):
+            self._first = groups[0]
+        first = groups_of.lr_to_measure_by(self._first) if isinstance(self.schedule, Schedule) else 1.0
+        self._groups = [group for group in groups if "initial_lr" in group]
+        self.base_lrs = [groups_of.initial_lr(group) for group in self._groups]
+        self._common, self._ratios = None, [1.0] * len(groups)
         if isinstance(self.schedule, Schedule):
-            first = groups_of.check_first_lr(self.optimizer)
             self._ratios = [groups_of.initial_lr(group) / first if "initial_lr" in group else None for group in groups]
             if set(self._ratios) == {1.0}:
                 self._common = self.schedule
+
+    def _is_new(self, group: groups_of.Group) -> bool:
+        """Whether the group was added after the last ``step()``: others have an ``initial_lr``, or had one."""
+        return "initial_lr" not in group and self._base_lr(group) is None
+
+    def _base_lr(self, group: groups_of.Group) -> float | None:
+        """The LR that the group was built with, also where the state of a run without a scheduler has taken it away."""
+        known = zip(self._groups, self.base_lrs, strict=True)
+        return next((float(base_lr) for each, base_lr in known if _are_same(group, each)), None)
+
+    def _refuse_other_groups(self, groups: list[groups_of.Group]) -> None:
+        """Raise unless every group still has a schedule of its own."""
+        if len(groups) != len(self._groups):
+            found = f"{len(groups)} groups where there had been {len(self._groups)}"
+        elif not all(map(_are_same, groups, self._groups)):
+            found = "others, or in another order"
         else:
-            self._ratios = [1.0] * len(groups)
-        self._groups = None if None in self._ratios else groups
+            return
+        raise RuntimeError(
+            f"ScheduleLR must have a schedule for every group, got {found}: build ScheduleLR(optimizer, [a schedule "
+            f"for each of the {len(groups)} groups], last_epoch={self.last_epoch - 1})"
+        )
 
     def _lrs(self, step: int) -> list[Any]:
         if isinstance(self.schedule, Schedule):
@@ -254,12 +285,9 @@ class ScheduleLR(LRScheduler):
         self._overwritten_at = self.last_epoch
 
 
-def _is_new(group: groups_of.Group, groups: list[groups_of.Group]) -> bool:
-    """Whether the group was added after the last ``step()``: the others have an ``initial_lr`` by then.
-
-    In an optimizer loaded from a training run without a scheduler, none of them has.
-    """
-    return "initial_lr" not in group and "initial_lr" in groups[0]
+def _are_same(group: groups_of.Group, other: groups_of.Group) -> bool:
+    """Whether they have the same parameters: ``optimizer.load_state_dict`` makes new groups, with the same lists."""
+    return group["params"] is other["params"]
 
 
 def _is_at_hand(lr: Any) -> bool:

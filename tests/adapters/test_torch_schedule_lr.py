@@ -138,17 +138,46 @@ def test_looking_changes_nothing() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The epoch parameter:UserWarning")
-@pytest.mark.parametrize("bad", [0.1, 2.5, -1, True])
+@pytest.mark.parametrize("bad", [0.1, 2.5, -1, True, 2**31, torch.tensor(0.5)])
 def test_a_refused_position_changes_nothing(bad: Any) -> None:
     """step(0.1) raises, as does a negative one; the next step() goes on from the last good update."""
     optimizer = make(1.0)
     scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
     used_lrs(optimizer, scheduler, 1)
     optimizer.step()
-    with pytest.raises((TypeError, ValueError), match="last_epoch must be an int >= 0"):
+    before = scheduler.state_dict()
+    with pytest.raises((TypeError, ValueError), match=r"last_epoch must be an int|only integer tensors"):
         scheduler.step(bad)
+    assert scheduler.state_dict() == before
     assert (scheduler.last_epoch, scheduler.get_last_lr(), lrs(optimizer)) == (1, [0.5], [0.5])
     assert used_lrs(optimizer, scheduler, 3) == [[0.5], [0.75], [1.0]]
+
+
+def test_no_step_past_the_largest() -> None:
+    """step() counts to 2**31 - 1, as schedules do, and stays there."""
+    optimizer = make(1.0)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE, last_epoch=2**31 - 2)
+    optimizer.step()
+    before = scheduler.state_dict()
+    with pytest.raises(ValueError, match="last_epoch must be an int <= 2147483647, got last_epoch=2147483648"):
+        scheduler.step()
+    assert scheduler.state_dict() == before
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter:UserWarning")
+@pytest.mark.parametrize("kind", ["uint8", "int64", "tensor"])
+def test_any_int_is_a_position(kind: str) -> None:
+    """step(n) takes the ints of NumPy and torch, counts on in plain ints and leaves the caller's alone."""
+    number = torch.tensor(255) if kind == "tensor" else getattr(pytest.importorskip("numpy"), kind)(255)
+    optimizer = make(1.0)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
+    scheduler.optimizer.step()
+    scheduler.step(number)
+    assert used_lrs(optimizer, scheduler, 2) == [[WAVE(255)], [WAVE(256)]]
+    assert number == 255
+    state = scheduler.state_dict()
+    assert through_a_file(state) == state
+    assert type(state["last_epoch"]) is int
 
 
 @pytest.mark.parametrize("schedule", [WAVE, [WAVE], clr_core.cosine_restarts(0.0, 1.0, 6)])
@@ -369,6 +398,73 @@ def test_a_group_added_to_a_list_of_schedules_needs_one_of_its_own() -> None:
         used_lrs(optimizer, scheduler, 1)
     scheduler = clr_torch.ScheduleLR(optimizer, [WAVE, WAVE, clr_core.constant(0.5)], last_epoch=1)
     assert used_lrs(optimizer, scheduler, 1) == [[0.75, 0.75, 0.5]]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=4), st.booleans())
+def test_a_group_that_moves_keeps_its_ratio(moves: list[tuple[int, int]], is_loaded: bool) -> None:
+    """Groups taken out and put in elsewhere, the first as well, or made anew by load_state_dict, train as before."""
+    built = {0.5: 1.0, 0.25: 0.5, 2.0: 4.0, 1.0: 2.0}
+    optimizer = make(*built)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
+    ratios = {
+        id(group["params"][0]): ratio for group, ratio in zip(optimizer.param_groups, built.values(), strict=True)
+    }
+    used_lrs(optimizer, scheduler, 1)
+    for taken, put in moves:
+        optimizer.param_groups.insert(put, optimizer.param_groups.pop(taken))
+    if is_loaded:
+        optimizer.load_state_dict(optimizer.state_dict())
+    used_lrs(optimizer, scheduler, 1)
+    assert lrs(optimizer) == [WAVE(2) * ratios[id(group["params"][0])] for group in optimizer.param_groups]
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("is_at_the_end", [True, False])
+def test_a_group_in_the_place_of_another_has_a_ratio_of_its_own(index: int, is_at_the_end: bool) -> None:
+    """A new head beside a trained body is measured as any group added later, and the body's ratios stay."""
+    optimizer = make(8.0, 4.0, 2.0)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
+    used_lrs(optimizer, scheduler, 1)
+    expected = {id(group["params"][0]): group["lr"] / 0.5 for group in optimizer.param_groups}
+    del optimizer.param_groups[index]
+    optimizer.add_param_group({"params": [weight()], "lr": 0.3125})
+    expected[id(optimizer.param_groups[-1]["params"][0])] = 0.625
+    if not is_at_the_end:
+        optimizer.param_groups.insert(index, optimizer.param_groups.pop())
+    for update in range(2, 6):
+        used_lrs(optimizer, scheduler, 1)
+        assert lrs(optimizer) == [WAVE(update) * expected[id(group["params"][0])] for group in optimizer.param_groups]
+
+
+def test_all_groups_replaced() -> None:
+    """Where no group is left, the first of the new ones has the schedule's LR and the others their ratio to it."""
+    optimizer = make(8.0, 4.0)
+    scheduler = clr_torch.ScheduleLR(optimizer, WAVE)
+    used_lrs(optimizer, scheduler, 1)
+    optimizer.param_groups.clear()
+    for lr in (0.5, 0.125):
+        optimizer.add_param_group({"params": [weight()], "lr": lr})
+    used_lrs(optimizer, scheduler, 1)
+    assert lrs(optimizer) == [0.75, 0.1875]
+
+
+def test_a_list_of_schedules_is_for_the_groups_it_was_given() -> None:
+    """A group in the place of another has no schedule: step() says what to build; one that moved does as well."""
+    for change in ("replaced", "moved"):
+        optimizer = make(1.0, 1.0)
+        scheduler = clr_torch.ScheduleLR(optimizer, [WAVE, clr_core.constant(0.125)])
+        used_lrs(optimizer, scheduler, 1)
+        group = optimizer.param_groups.pop()
+        if change == "moved":
+            optimizer.param_groups.insert(0, group)
+        else:
+            optimizer.add_param_group({"params": [weight()], "lr": 0.1})
+        with pytest.raises(
+            RuntimeError, match=r"must have a schedule for every group, got others, or in another order"
+        ):
+            used_lrs(optimizer, scheduler, 1)
+        assert scheduler.last_epoch == 1
 
 
 # State.
