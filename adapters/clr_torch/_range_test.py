@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from clr_core import LRCurve, RangeTest, check
 from clr_torch import _groups as groups_of
+from clr_torch._arguments import checked_also
 from clr_torch._batches import LoaderStep
 from clr_torch._describe import described
 from clr_torch._loop import Loop
@@ -133,7 +134,8 @@ def range_test(
             dropout. Ctrl-C ends the curve at hand, and no further one is begun.
         generators: Random generators that the model, the loss or the data use and that cannot be found through them,
             such as one in a closure.
-        also: Other objects that a step changes, such as an EMA of the weights: they are put back as modules are.
+        also: A list of other objects that a step changes, such as an EMA of the weights: they are put back as modules
+            are.
         optimizer_name: What ``optimizer`` is, for ``curve.optimizer``; by default the name of its class, or of what it
             wraps or derives from where that is better known.
         progress: Show a progress bar, where tqdm is installed and stderr is a terminal.
@@ -160,6 +162,7 @@ def range_test(
     groups_of.check_optimizer("optimizer", optimizer)
     _check_scaler(scaler)
     _check_generators(generators)
+    also = checked_also(also)
     step = LoaderStep(
         model,
         optimizer,
@@ -229,7 +232,7 @@ def range_test_steps(
         scaler: The GradScaler it uses, if any.
         start_lr: As those that follow, see ``range_test``.
         generators: The random generators it uses besides those of torch, Python and NumPy.
-        also: Other objects that it changes, such as metrics, an EMA of the weights, a loader or a sampler.
+        also: A list of other objects that it changes, such as metrics, an EMA of the weights, a loader or a sampler.
 
     Raises:
         TypeError: An argument is of the wrong kind, or ``train_step`` returns no loss.
@@ -260,6 +263,7 @@ def range_test_steps(
         groups_of.check_optimizer(f"optimizers[{index}]", optimizer)
     _check_scaler(scaler)
     _check_generators(generators)
+    also = checked_also(also)
     loop = Loop(
         RangeTest(
             start_lr, end_lr, num_steps, mode=mode, divergence=divergence, **described(steppers[0], optimizer_name)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 import clr_core
+from clr_core import check
+from clr_core.bounds.network import KINDS
+from clr_torch._arguments import check_passed_on, checked_also
 from clr_torch._unchanged import unchanged
 
 try:
@@ -18,6 +21,8 @@ except ModuleNotFoundError as error:
         raise
     message = "clr_torch.lightning needs lightning, which is not installed: pip install lightning"
     raise ModuleNotFoundError(message, name="lightning") from error
+
+_FROM_TRAINER = ("accumulation_steps", "clip_grad_norm", "autocast", "scaler", "loss_fn")
 
 
 @overload
@@ -40,6 +45,8 @@ def range_test(module: Any, data: Any = None, *, seeds: Any = None, **arguments:
         data: What ``Trainer.fit`` takes: loaders or a LightningDataModule; None for ``module.train_dataloader()``.
         seeds, arguments: As in ``clr_torch.range_test``.
     """
+    checked_also(arguments.get("also", ()))
+    check_passed_on(arguments, "module", ("loss_fn",))
     datamodule = data if isinstance(data, LightningDataModule) else None
     with unchanged(module, *([] if datamodule is None else [datamodule])):
         optimizer = optimizer_of(module.configure_optimizers())
@@ -60,9 +67,18 @@ class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
     Args:
         plan, kind: As in ``clr_core.suggest_bounds``; the Trainer has ``max_steps=plan.total_steps``.
         arguments: Those of ``clr_torch.range_test``, such as ``seeds`` and ``num_steps``.
+
+    Raises:
+        TypeError: ``plan`` is no CyclePlan, or an argument is none of ``range_test`` or comes from the Trainer.
+        ValueError: ``kind`` is none of ``suggest_bounds``.
     """
 
     def __init__(self, plan: clr_core.CyclePlan, *, kind: str = "cyclic", **arguments: Any) -> None:
+        if not isinstance(plan, clr_core.CyclePlan):
+            raise TypeError(f"plan must be a CyclePlan, from clr_core.plan_cycles, got plan={plan!r}")
+        check.choice("kind", kind, KINDS)
+        checked_also(arguments.get("also", ()))
+        check_passed_on(arguments, "Trainer", _FROM_TRAINER)
         self._plan, self._kind, self._arguments = plan, kind, arguments
         self.bounds: clr_core.Bounds | None = None
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 import clr_torch
 from clr_core import LRCurve
+from clr_torch._arguments import check_passed_on, checked_also
 from clr_torch._unchanged import unchanged
 
 _FROM_TRAINER = ("accumulation_steps", "clip_grad_norm", "autocast", "scaler", "loss_fn")
@@ -48,9 +49,8 @@ def range_test(trainer: Any, *, seeds: Sequence[int] | None = None, **arguments:
     """
     if not all(hasattr(trainer, name) for name in ("compute_loss", "get_train_dataloader", "accelerator")):
         raise TypeError(f"trainer must be a transformers.Trainer, got trainer={trainer!r}")
-    own = [name for name in _FROM_TRAINER if name in arguments]
-    if own:
-        raise TypeError(f"{own[0]} must come from the trainer, got {own[0]}={arguments[own[0]]!r}: leave it out")
+    also = checked_also(arguments.pop("also", ()))
+    check_passed_on(arguments, "trainer", _FROM_TRAINER)
     accelerator, args = trainer.accelerator, trainer.args
     if accelerator.num_processes > 1 or args.n_gpu > 1:
         raise ValueError(
@@ -81,6 +81,6 @@ def range_test(trainer: Any, *, seeds: Sequence[int] | None = None, **arguments:
             scaler=accelerator.scaler,
             seeds=seeds,
             # What a compute_loss of the user's may change. The datasets are data, and the loader has them.
-            also=[*arguments.pop("also", ()), *(v for k, v in vars(trainer).items() if not k.endswith("_dataset"))],
+            also=[*also, [value for name, value in vars(trainer).items() if not name.endswith("_dataset")]],
             **arguments,
         )

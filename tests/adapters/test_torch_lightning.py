@@ -201,6 +201,25 @@ def test_the_schedule_suggested_at_the_start_of_a_fit(tmp_path: Path) -> None:
     assert is_equal(plain, module)
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"plan": 5}, TypeError, "plan must be a CyclePlan, from clr_core.plan_cycles, got plan=5"),
+        ({"kind": "cyclc"}, ValueError, "kind must be one of .*, got kind='cyclc'"),
+        ({"num_stpes": 3}, TypeError, "arguments must be among start_lr, end_lr, .*, got num_stpes=3"),
+        ({"clip_grad_norm": 1.0}, TypeError, "clip_grad_norm must come from the Trainer, got clip_grad_norm=1.0"),
+        ({"also": [None]}, TypeError, r"also must be a list .*, got also\[0\]=None"),
+    ],
+)
+def test_refuses_bad_arguments(change: dict[str, Any], error: type[Exception], message: str) -> None:
+    """The callback does at construction, before a fit; the function takes the same arguments but plan and kind."""
+    with pytest.raises(error, match=message):
+        clr_torch.lightning.SuggestSchedule(**{"plan": PLAN} | change)
+    if "num_stpes" in change or "also" in change:
+        with pytest.raises(error, match=message):
+            clr_torch.lightning.range_test(Module(), loader(), **change)
+
+
 def test_a_fit_resumed_in_mid_cycle(tmp_path: Path) -> None:
     """From the checkpoint it goes on to the same weights and LRs, with the schedule that was suggested."""
 

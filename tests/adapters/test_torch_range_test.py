@@ -855,6 +855,32 @@ def test_refuses_bad_arguments_to_steps(change: dict[str, Any], error: type[Exce
         clr_torch.range_test_steps(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("also", "message"),
+    [
+        ({"ema": nn.Linear(1, 1)}, "also must be a list of objects that a step changes, got also={'ema'"),
+        ((each for each in [nn.Linear(1, 1)]), "got also=<generator"),
+        ("ema", "got also='ema'"),
+        (nn.Linear(1, 1), "got also=Linear"),
+        (None, "got also=None"),
+        ([nn.Linear(1, 1), None], r"got also\[1\]=None, of which nothing can be put back"),
+        ([0.5], r"got also\[0\]=0\.5"),
+        (["ema"], r"got also\[0\]='ema'"),
+        ([nn.Linear], r"got also\[0\]=<class"),
+        ([iter([1])], r"got also\[0\]=<list_iterator"),
+        ([iter(torch.utils.data.DataLoader([1]))], r"got also\[0\]=<torch"),
+    ],
+)
+def test_refuses_what_cannot_be_put_back(also: Any, message: str) -> None:
+    """``also`` is a list or tuple, of objects of which something can be put back, even if there is nothing in them."""
+    model, optimizer = linear()
+    with pytest.raises(TypeError, match=message):
+        clr_torch.range_test(model, optimizer, mse, regression(), also=also, seeds=[1, 2])
+    with pytest.raises(TypeError, match=message):
+        clr_torch.range_test_steps(lambda: 1.0, models=model, optimizers=optimizer, also=also)
+    clr_torch.range_test(model, optimizer, mse, regression(), also=([], (), {}, model), num_steps=2)
+
+
 def test_the_first_lr_must_be_positive() -> None:
     """An LR of 0 has no ratio to those of other groups, and one that is None is no LR: both say what to do."""
     model, optimizer = linear(lr=0.0)

@@ -140,6 +140,14 @@ def test_each_seed_has_its_order_of_the_data(tmp_path: Path) -> None:
 
 def test_what_comes_from_the_trainer_is_refused_as_an_argument(tmp_path: Path) -> None:
     """And what is no Trainer."""
+    for change, message in (
+        ({"num_stpes": 3}, "arguments must be among start_lr, end_lr, .*, got num_stpes=3"),
+        ({"also": None}, "also must be a list .*, got also=None"),
+        ({"also": {"ema": network()}}, "also must be a list"),
+        ({"also": [None]}, r"got also\[0\]=None"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            clr_torch.transformers.range_test(trainer(tmp_path), **change)
     with pytest.raises(TypeError, match=r"clip_grad_norm must come from the trainer, got clip_grad_norm=1\.0"):
         clr_torch.transformers.range_test(trainer(tmp_path), clip_grad_norm=1.0)
     with pytest.raises(TypeError, match=r"trainer must be a transformers\.Trainer, got trainer=3"):

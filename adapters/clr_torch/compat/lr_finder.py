@@ -243,7 +243,7 @@ class LRFinder:
             num_steps=num_iter,
             mode=mode,
             divergence=None,
-            also=[each.data_loader for each in (train, validation) if each is not None],
+            also=[[each.data_loader for each in (train, validation) if each is not None]],
         )
         self.history["lr"] = list(self.curve.lrs)
 
