@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -40,10 +41,10 @@ class LoaderStep:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module, got model={model!r}")
-        if loss_fn is None and not callable(criterion):
-            raise TypeError(f"criterion must be a function of output and targets, got criterion={criterion!r}")
-        if loss_fn is not None and not callable(loss_fn):
-            raise TypeError(f"loss_fn must be a function of model and batch, got loss_fn={loss_fn!r}")
+        if loss_fn is None:
+            _check_function("criterion", criterion, "output and targets")
+        else:
+            _check_function("loss_fn", loss_fn, "model and batch")
         if loss_fn is not None and (criterion is not None or metric is not None):
             raise ValueError(
                 "loss_fn must come without a criterion or a metric, which are functions of the output: pass "
@@ -55,6 +56,11 @@ class LoaderStep:
             raise TypeError(f'metric must be "accuracy", a function or None, got metric={metric!r}')
         if autocast is not None and not isinstance(autocast, torch.dtype):
             raise TypeError(f"autocast must be a torch.dtype or None, got autocast={autocast!r}")
+        if _needs_closure(optimizer):
+            raise TypeError(
+                f"optimizer must make a step without a closure, got {type(optimizer).__name__}: write the step "
+                "yourself and pass it to clr_torch.range_test_steps"
+            )
         self._model, self._optimizer, self._criterion, self._loss_fn = model, optimizer, criterion, loss_fn
         self._metric = _accuracy if isinstance(metric, str) else metric
         self._accumulation_steps = check.whole("accumulation_steps", accumulation_steps)
@@ -123,13 +129,11 @@ class LoaderStep:
         """The loss of a batch, and what to record of it: that, or the loss and the metric."""
         with self._precision:
             if self._loss_fn is not None:
-                loss = self._loss_fn(self._model, batch)
-                if not isinstance(loss, Tensor):
-                    raise TypeError(f"loss_fn must return the loss, a Tensor of one element, got {loss!r}")
+                loss = _checked_loss("loss_fn", self._loss_fn(self._model, batch))
                 return loss, loss
             inputs, targets = batch
             output = self._model(inputs)
-            loss = cast("Callable[[Any, Any], Any]", self._criterion)(output, targets)
+            loss = _checked_loss("criterion", cast("Callable[[Any, Any], Any]", self._criterion)(output, targets))
         if self._metric is None:
             return loss, loss
         with torch.no_grad():
@@ -163,6 +167,29 @@ class LoaderStep:
                 owner.generator.manual_seed(seed)
             if hasattr(owner, "set_epoch"):
                 owner.set_epoch(seed)
+
+
+def _check_function(name: str, value: Any, arguments: str) -> None:
+    if not callable(value):
+        raise TypeError(f"{name} must be a function of {arguments}, got {name}={value!r}")
+    if isinstance(value, type):
+        raise TypeError(
+            f"{name} must be a function of {arguments}, got the class {value.__name__}: make one of it, "
+            f"{value.__name__}()"
+        )
+
+
+def _needs_closure(optimizer: Optimizer) -> bool:
+    # Of the class: schedulers put wrappers on the optimizer, which hide what step() takes.
+    _, *parameters = inspect.signature(type(optimizer).step).parameters.values()
+    return any(each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD for each in parameters)
+
+
+def _checked_loss(name: str, loss: Any) -> Tensor:
+    if isinstance(loss, Tensor) and loss.numel() == 1:
+        return loss
+    found = f"one of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+    raise TypeError(f"{name} must return the loss, a Tensor of one element, got {found}")
 
 
 def _mean(outcomes: list[Any], weights: list[int]) -> Any:

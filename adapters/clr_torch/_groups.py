@@ -13,7 +13,7 @@ Group = dict[str, Any]
 
 
 def check_optimizer(name: str, value: Any) -> Optimizer:
-    """``value`` if it is an optimizer whose groups have learning rates."""
+    """``value`` if it is an optimizer whose groups have learning rates, finite and not negative."""
     if not isinstance(value, Optimizer):
         raise TypeError(f"{name} must be a torch.optim.Optimizer, got {name}={value!r}")
     for index, group in enumerate(value.param_groups):
@@ -23,6 +23,9 @@ def check_optimizer(name: str, value: Any) -> Optimizer:
                 f"{name} must have an lr in every group, got {found} in param_groups[{index}]: build it with an lr, "
                 "such as lr=1e-3 (and Hugging Face's Adafactor with relative_step=False)"
             )
+        for key in ("lr", "initial_lr") if "initial_lr" in group else ("lr",):
+            lr = group[key].item() if isinstance(group[key], Tensor) else group[key]
+            check.real(f"{name}.param_groups[{index}][{key!r}]", lr, minimum=0.0)
     return value
 
 

@@ -799,6 +799,16 @@ def test_an_optimizer_that_wraps_several_or_decays_as_adamw() -> None:
     [
         ({"model": lambda x: x}, TypeError, "model must be a torch.nn.Module"),
         ({"optimizer": None}, TypeError, "optimizer must be a torch.optim.Optimizer, got optimizer=None"),
+        (
+            {"criterion": nn.MSELoss},
+            TypeError,
+            r"criterion must be a function .*, got the class MSELoss: .* MSELoss\(\)",
+        ),
+        ({"criterion": None, "loss_fn": nn.MSELoss}, TypeError, "loss_fn must be a function .*, got the class MSELoss"),
+        ({"criterion": lambda *_: 0.5}, TypeError, r"criterion must return the loss, a Tensor of .*, got 0\.5"),
+        ({"criterion": lambda *_: (0.5, 1)}, TypeError, r"criterion must return the loss, .*, got \(0\.5, 1\)"),
+        ({"criterion": lambda *_: {"loss": 0.5}}, TypeError, r"criterion must return the loss, .*, got \{'loss'"),
+        ({"criterion": nn.MSELoss(reduction="none")}, TypeError, r"criterion must return .*, got one of shape \("),
         ({"criterion": "mse"}, TypeError, "criterion must be a function of output and targets"),
         ({"train_loader": 3}, TypeError, "train_loader must be a DataLoader or another iterable of batches"),
         ({"val_loader": 3}, TypeError, "val_loader must be a DataLoader or another iterable of batches"),
@@ -889,6 +899,34 @@ def test_the_first_lr_must_be_positive() -> None:
     optimizer.param_groups[0]["lr"] = None
     with pytest.raises(ValueError, match=r"got lr=None in param_groups\[0\]: build it with an lr"):
         clr_torch.range_test(model, optimizer, mse, regression())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -0.1, "0.1", torch.tensor(torch.nan)])
+@pytest.mark.parametrize("key", ["lr", "initial_lr"])
+def test_every_lr_must_be_a_number(key: str, bad: Any) -> None:
+    """That of a later group as well, whether it is the LR of now or the one it was built with."""
+    model, optimizer = linear()
+    optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.1, key: bad})
+    message = rf"param_groups\[1\]\['{key}'\] must be a finite number >= 0, got "
+    with pytest.raises((TypeError, ValueError), match="optimizer." + message):
+        clr_torch.range_test(model, optimizer, mse, regression())
+    with pytest.raises((TypeError, ValueError), match=r"optimizers\[0\]." + message):
+        clr_torch.range_test_steps(lambda: 1.0, models=model, optimizers=optimizer)
+    with pytest.raises((TypeError, ValueError), match="optimizer." + message):
+        clr_torch.ScheduleLR(optimizer, clr_core.constant(0.1))
+
+
+@pytest.mark.parametrize("has_scheduler", [False, True])
+def test_a_step_that_needs_a_closure_is_refused(has_scheduler: bool) -> None:
+    """LBFGS calls the loss itself, several times in an update; a scheduler, which wraps step(), makes no difference."""
+    model, optimizer = linear()
+    lbfgs = torch.optim.LBFGS(model.parameters())
+    if has_scheduler:
+        for each in (optimizer, lbfgs):
+            clr_torch.ScheduleLR(each, clr_core.constant(0.1))
+    with pytest.raises(TypeError, match="optimizer must make a step without a closure, got LBFGS: write the step"):
+        clr_torch.range_test(model, lbfgs, mse, regression())
+    clr_torch.range_test(model, optimizer, mse, regression(), num_steps=2)
 
 
 def test_a_lazy_model_is_refused() -> None:
