@@ -57,11 +57,18 @@ def restored(gate: Gate, body: Callable[[], T], state: Iterable[Any], data: Iter
     return result
 
 
-class Snapshot:
-    """What objects hold now, by rule 1."""
+class _Nowhere(dict[Any, PutBack]):
+    """Claims to have noted all memory, so that none is."""
 
-    def __init__(self, state: Iterable[Any], data: Iterable[Any] = ()) -> None:
-        self._memory: dict[Any, PutBack] = {}
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+class Snapshot:
+    """What objects hold now, by rule 1; without ``copies_memory`` all but the content of tensors."""
+
+    def __init__(self, state: Iterable[Any], data: Iterable[Any] = (), *, copies_memory: bool = True) -> None:
+        self._memory: dict[Any, PutBack] = {} if copies_memory else _Nowhere()
         self._holders: list[PutBack] = []
         self._noted: dict[int, Any] = {}
         self._loaders: list[Any] = []
