@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from clr_core.range_test.interrupts import undisturbed
-from clr_torch._restore import modes_and_random_states
+from clr_core.range_test.interrupts import Gate, undisturbed
+from clr_torch._restore import Snapshot
 
 
 @contextmanager
-def unchanged(*objects: Any) -> Iterator[None]:
-    """Afterwards the objects have the attributes they had, with the same items in lists; random states are put back.
+def unchanged(*owners: Any, data: Collection[Any] = ()) -> Iterator[None]:
+    """Afterwards the owners, and everything that can be reached from their attributes, are as they were.
 
-    Same as ``restored``, but it copies no tensor: it goes around a range test, which puts the rest back itself.
+    Same as ``restored``, but what is in the memory of tensors is not copied: this goes around a range test, which puts
+    that back itself. ``data`` is which of the attributes are datasets.
     """
-    attributes = [dict(vars(each)) for each in objects]
-    lists = [(value, list(value)) for each in attributes for value in each.values() if type(value) is list]
-    random_states = modes_and_random_states()
+    attributes = [dict(vars(each)) for each in owners]
+    examples = {id(each) for each in data}
 
-    def put_back(_: Any) -> None:
-        for each, before in zip(objects, attributes, strict=True):
+    def noted(_: Gate) -> Snapshot:
+        state = [value for each in attributes for value in each.values() if id(value) not in examples]
+        snapshot = Snapshot(state, data, copies_memory=False)
+        snapshot.rehearse()
+        return snapshot
+
+    def put_back(_: Gate) -> None:
+        for each, before in zip(owners, attributes, strict=True):
             vars(each).clear()
             vars(each).update(before)
-        for value, items in lists:
-            value[:] = items
-        for random_state in random_states:
-            random_state()
+        for failure in snapshot.put_back():
+            warnings.warn(f"clr could not put everything back after the range test: {failure!r}", RuntimeWarning, 2)
 
+    snapshot = undisturbed(noted)
     try:
         yield
     finally:

@@ -65,7 +65,8 @@ def range_test(trainer: Any, *, seeds: Sequence[int] | None = None, **arguments:
             loss: Tensor = trainer.compute_loss(model, batch, num_items_in_batch=count)
         return loss
 
-    with unchanged(trainer, accelerator):
+    datasets = [value for name, value in vars(trainer).items() if name.endswith("_dataset")]
+    with unchanged(trainer, accelerator, data=datasets):
         optimizer = trainer.create_optimizer()
         # After train() it is Accelerate's, which steps only where its own count of batches says so.
         while hasattr(optimizer, "accelerator_state"):

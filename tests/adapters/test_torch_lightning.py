@@ -117,6 +117,46 @@ def test_training_after_a_range_test_is_as_without(data: Any, tmp_path: Path) ->
     assert is_equal(*fitted)
 
 
+def test_what_the_trainers_methods_change_is_put_back() -> None:
+    """What configure_optimizers, setup and train_dataloader do to layers, dicts and generators, however deep."""
+
+    class Preparing(Module):
+        counts: dict[str, int]
+
+        def configure_optimizers(self) -> Any:
+            self.counts["calls"] += 1
+            self.layers[1].register_buffer("made", torch.zeros(1))
+            self.layers[0].requires_grad_(False)
+            return torch.optim.SGD([each for each in self.parameters() if each.requires_grad], lr=0.1)
+
+    class Drawing(Data):
+        def __init__(self) -> None:
+            super().__init__()
+            self.splits: dict[str, Any] = {}
+            self.generator = torch.Generator().manual_seed(0)
+
+        def setup(self, stage: str) -> None:
+            self.splits["train"], self.splits["rest"] = random_split(DATASET, [80, 16], self.generator)
+
+        def train_dataloader(self) -> Any:
+            return DataLoader(self.splits["train"], batch_size=16, shuffle=True, generator=self.generator)
+
+    module, data = Preparing(), Drawing()
+    module.counts = {"calls": 0}
+
+    def content() -> list[Any]:
+        flags = [each.requires_grad for each in module.parameters()]
+        drawn = data.generator.get_state().tolist()
+        return [list(module.state_dict()), flags, dict(module.counts), dict(data.splits), drawn, set(vars(data))]
+
+    before = content()
+    clr_torch.lightning.range_test(module, data, num_steps=3)
+    assert content() == before
+    with pytest.raises(ValueError, match="num_steps"):
+        clr_torch.lightning.range_test(module, data, num_steps=1)
+    assert content() == before
+
+
 def test_the_curve_is_that_of_the_same_steps_by_hand() -> None:
     """The hooks of the datamodule are applied, and arguments are passed on; batches are those of the loader."""
     torch.manual_seed(0)

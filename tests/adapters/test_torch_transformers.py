@@ -129,6 +129,31 @@ def test_gradients_are_clipped_as_the_trainer_does(clip: float, stop_reason: str
     assert curve.stop_reason == stop_reason
 
 
+def test_a_loader_that_draws_from_a_generator_of_the_trainers(tmp_path: Path) -> None:
+    """What get_train_dataloader draws and counts is put back, and the training afterwards has the same batches."""
+
+    class Drawing(Trainer):
+        generator: Any
+        counts: dict[str, int]
+
+        def get_train_dataloader(self) -> Any:
+            self.counts["loaders"] += 1
+            rows = torch.randperm(len(TEXTS), generator=self.generator).tolist()
+            return torch.utils.data.DataLoader([TEXTS[row] for row in rows], batch_size=8, collate_fn=collate)
+
+    trained = []
+    for has_test in (False, True):
+        made = trainer(tmp_path)
+        made.__class__ = Drawing
+        made.generator, made.counts = torch.Generator().manual_seed(3), {"loaders": 0}
+        if has_test:
+            clr_torch.transformers.range_test(made, num_steps=4)
+            assert made.counts == {"loaders": 0}
+        made.train()
+        trained.append(made)
+    assert is_equal(*trained)
+
+
 def test_each_seed_has_its_order_of_the_data(tmp_path: Path) -> None:
     """The sampler of the Trainer counts passes, and does not follow torch's random numbers."""
     made = trainer(tmp_path)
