@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.signature_utils import (  # pyright: ignore[rep
 from torch.optim import Optimizer
 
 import clr_torch
-from clr_torch._arguments import checked_also
+from clr_torch._also import checked_also
 from clr_torch._unchanged import unchanged
 
 

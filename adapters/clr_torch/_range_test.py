@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from clr_core import LRCurve, RangeTest, check
 from clr_torch import _groups as groups_of
-from clr_torch._arguments import checked_also
+from clr_torch._also import checked_also
 from clr_torch._batches import LoaderStep
 from clr_torch._describe import described
 from clr_torch._loop import Loop

@@ -8,7 +8,8 @@ from typing import Any, overload
 import clr_core
 from clr_core import check
 from clr_core.bounds.network import KINDS
-from clr_torch._arguments import check_passed_on, checked_also
+from clr_torch._also import checked_also
+from clr_torch._arguments import check_passed_on
 from clr_torch._unchanged import unchanged
 
 try:

@@ -15,7 +15,8 @@ from torch import Tensor
 
 import clr_torch
 from clr_core import LRCurve
-from clr_torch._arguments import check_passed_on, checked_also
+from clr_torch._also import checked_also
+from clr_torch._arguments import check_passed_on
 from clr_torch._unchanged import unchanged
 
 _FROM_TRAINER = ("accumulation_steps", "clip_grad_norm", "autocast", "scaler", "loss_fn")
