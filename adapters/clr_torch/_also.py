@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-from torch.utils.data.dataloader import _BaseDataLoaderIter
-
 from clr_torch._notes import ATOMS, note
 
 
@@ -24,8 +21,4 @@ def checked_also(also: Any) -> list[Any]:
 
 
 def _can_be_put_back(value: Any) -> bool:
-    if isinstance(value, Tensor):  # whose memory is not to be copied here
-        return True
-    if type(value) in ATOMS or isinstance(value, _BaseDataLoaderIter):
-        return False
-    return note(value, False, {}) is not None
+    return type(value) not in ATOMS and note(value, False, None, is_named=True) is not None

@@ -64,13 +64,13 @@ class Noted:
     is_data: bool = False
 
 
-def note(value: Any, is_data: bool, memory: dict[Any, PutBack], *, is_named: bool = False) -> Noted | None:
+def note(value: Any, is_data: bool, memory: dict[Any, PutBack] | None, *, is_named: bool = False) -> Noted | None:
     """What there is to note of an object; None of one that has no state of its own, or none that is ours to change.
 
     Args:
         value: Any object but one of ``ATOMS``.
         is_data: Whether it belongs to a dataset or a loader.
-        memory: Where the memory behind tensors is noted, once however many of them share it.
+        memory: Where the memory behind tensors is noted, once however many of them share it; None to leave it out.
         is_named: Whether the user has handed it over, and it was not found inside something else.
     """
     if type(value) in _PLAIN and not value:
@@ -113,7 +113,7 @@ def _may_be_order(value: Any) -> bool:
     return value.ndim == 1 and value.dtype.kind in "iub" and value.nbytes <= ORDER_BYTES
 
 
-def _tensor(tensor: Tensor, memory: dict[Any, PutBack]) -> Noted:
+def _tensor(tensor: Tensor, memory: dict[Any, PutBack] | None) -> Noted:
     """The memory behind it, where it lies and, of a leaf, its gradient; a wrapper is the tensors inside."""
     if is_lazy(tensor):
         raise ValueError("the model must have all its parameters, got a lazy one: run one batch through it first")
@@ -137,13 +137,13 @@ def _has_memory(tensor: Tensor) -> bool:
     return True
 
 
-def _place(tensor: Tensor, memory: dict[Any, PutBack]) -> PutBack:
+def _place(tensor: Tensor, memory: dict[Any, PutBack] | None) -> PutBack:
     twin = tensor.detach()
     if tensor.layout is not torch.strided:
         content = twin.clone()
         return lambda: _refill_sparse(tensor, content)
     storage = tensor.untyped_storage()
-    if storage._cdata not in memory:
+    if memory is not None and storage._cdata not in memory:
         memory[storage._cdata] = _memory(storage)
     place = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device)
 

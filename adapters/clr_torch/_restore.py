@@ -57,18 +57,11 @@ def restored(gate: Gate, body: Callable[[], T], state: Iterable[Any], data: Iter
     return result
 
 
-class _Nowhere(dict[Any, PutBack]):
-    """Claims to have noted all memory, so that none is."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-
 class Snapshot:
     """What objects hold now, by rule 1; without ``copies_memory`` all but the content of tensors."""
 
     def __init__(self, state: Iterable[Any], data: Iterable[Any] = (), *, copies_memory: bool = True) -> None:
-        self._memory: dict[Any, PutBack] = {} if copies_memory else _Nowhere()
+        self._memory: dict[Any, PutBack] | None = {} if copies_memory else None
         self._holders: list[PutBack] = []
         self._noted: dict[int, Any] = {}
         self._loaders: list[Any] = []
@@ -113,7 +106,7 @@ class Snapshot:
     def put_back(self) -> list[Exception]:
         """Put everything back, and return what went wrong: one device that has failed must not keep the rest."""
         failures: list[Exception] = []
-        for each in (*self._memory.values(), *self._holders):
+        for each in (*(self._memory or {}).values(), *self._holders):
             try:
                 each()
             except Exception as failure:

@@ -22,7 +22,8 @@ def unchanged(*owners: Any, data: Collection[Any] = ()) -> Iterator[None]:
     examples = {id(each) for each in data}
 
     def noted(_: Gate) -> Snapshot:
-        state = [value for each in attributes for value in each.values() if id(value) not in examples]
+        # In a list: they are found in their owners, and not named.
+        state = [[value for each in attributes for value in each.values() if id(value) not in examples]]
         snapshot = Snapshot(state, data, copies_memory=False)
         snapshot.rehearse()
         return snapshot
