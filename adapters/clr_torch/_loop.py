@@ -164,7 +164,9 @@ class Loop:
 
 def _refuse(failed: list[int]) -> None:
     if failed:
-        raise RuntimeError(f"a range test must succeed on every rank, got an error on rank {failed[0]}: see its own")
+        raise RuntimeError(
+            f"a range test must succeed on every rank, got an error on rank {failed[0]}: see its traceback"
+        )
 
 
 def _without_graph(outcome: Any) -> Any:

@@ -95,7 +95,7 @@ def range_test(
     optimizer_name: str | None = None,
     progress: bool = True,
 ) -> LRCurve | list[LRCurve]:
-    """The loss curve of a short training run during which the LR rises; everything is left as it was.
+    """The loss curve of a short training run during which the LR rises; everything is restored afterwards.
 
     Same test as ``clr_core.RangeTest``, at every update of ``optimizer`` on
     ``criterion(model(inputs), targets)``, or on ``loss_fn(model, batch)``. Of several parameter groups, group ``i``

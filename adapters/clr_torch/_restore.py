@@ -1,4 +1,4 @@
-"""Everything that a training step may change, noted and put back to the bit.
+"""Everything that a training step may change: recorded, and restored bit for bit.
 
 1. An object is its attributes, a container its items, a tensor the memory behind it. Whatever can be reached from what
    was handed over is noted once, wherever it is kept: parameters, buffers and optimizer state have no special place.

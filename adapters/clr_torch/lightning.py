@@ -60,7 +60,7 @@ def range_test(module: Any, data: Any = None, *, seeds: Any = None, **arguments:
 
 
 class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
-    """A callback that tests the range at the start of a fit, and sets ``module.schedule`` to what that suggests.
+    """A callback that runs a range test at the start of a fit, and sets ``module.schedule`` to the suggested schedule.
 
     Then ``configure_optimizers`` is called again, and makes a ``ScheduleLR`` of ``self.schedule``. Device, precision,
     accumulation and clipping are the Trainer's. A resumed fit takes the schedule from its checkpoint, without a test.

@@ -70,7 +70,10 @@ def warnings_of(
 ) -> Iterator[tuple[float, str]]:
     """Each warning: the factor it puts on the confidence, and a sentence with the remedy."""
     if not marks.learned:
-        yield 0.5, "The loss only dipped before it diverged; the model has not learned anything yet: run a longer test."
+        yield (
+            0.5,
+            "The loss only dipped before it diverged, so the model has not learned anything yet: run a longer test.",
+        )
     if not marks.rise_seen and is_interrupted:
         yield 0.5, "The test was interrupted before the loss rose again, so max_lr may be too low: let it finish."
     elif not marks.rise_seen:
@@ -86,14 +89,14 @@ def warnings_of(
     if is_smooth(marks) and relative_fall(marks) < LEAST_FALL:
         yield (
             0.7,
-            f"The loss drops by only {100 * relative_fall(marks):.1g} % of itself, as in fine-tuning, which wants a "
-            "low LR: if it has a large constant in it, subtract that and ask again.",
+            f"The loss drops by only {100 * relative_fall(marks):.1g} %, as in fine-tuning, which needs a low LR. If "
+            "the loss includes a large constant, subtract it and call suggest_bounds again.",
         )
     if (seen := passes(marks, plan)) > MANY_PASSES:
         yield (
             0.7,
-            f"The range test saw each example {seen:,.0f} times, and its loss drops also for what is only memorized: "
-            "test with the loss of a validation set.",
+            f"The range test saw each example {seen:,.0f} times, so part of the drop may be memorization: test with "
+            "the loss of a validation set.",
         )
     if marks.points < 50:
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."
@@ -121,8 +124,8 @@ def warnings_of(
     if plan.total_steps > LONGEST:
         yield (
             0.9,
-            f"The rule was fitted to training runs of up to {LONGEST:,} updates and extrapolates beyond: "
-            "train with half and twice max_lr as well.",
+            f"The rule was fitted to training runs of up to {LONGEST:,} updates and takes a longer one for one of "
+            "these: train with half and twice max_lr as well.",
         )
 
 

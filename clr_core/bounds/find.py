@@ -47,13 +47,13 @@ def find_bounds(
     steps_per_epoch: float | None = None,
     max_updates: int = 1000,
 ) -> Bounds:
-    """The bounds that several range tests suggest, each of them what the one before asks for.
+    """The bounds from a series of range tests, each chosen by the result of the one before.
 
-    The first test has 100 updates from 1e-7 to 10. Where it is refused, or does not show where the loss starts to
-    drop, that it drops, and where it rises again, the next one does what the refusal or the warning advises: it is
-    longer, and its range is wider. Where it shows all that but is less than 0.8 sure, the next one is longer. The
-    bounds are those of the last test that shows all that, or else the geometric mean of all that give any. It ends
-    with a test that is sure, with a longer one that shows all that, or when ``max_updates`` are spent.
+    The first test has 100 updates from 1e-7 to 10. If it is refused, or does not show the whole drop (start, fall and
+    rise), the next test follows the advice of the refusal or the warning: it is longer, over a wider range. If it shows
+    the whole drop but its confidence is below 0.8, the next test is longer. The bounds are those of the last test that
+    shows the whole drop, or else the geometric mean of all that give any. The series ends with a confident test, with a
+    longer one that shows the whole drop, or when ``max_updates`` are spent.
 
     Args:
         run_range_test: Runs one range test from the initial weights: called with ``start_lr``, ``end_lr`` and
@@ -122,7 +122,7 @@ def find_bounds(
         return replace(best, test_updates=spent)
     assert refusal is not None
     tests = "1 range test" if number == 1 else f"{number} range tests"
-    raise Undetermined(refusal.reason, f"{refusal} That is after {tests} of {spent} updates in all.")
+    raise Undetermined(refusal.reason, f"{refusal} (After {tests}, {spent} updates in all.)")
 
 
 def _is_clear(bounds: Bounds) -> bool:

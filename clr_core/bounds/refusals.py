@@ -50,7 +50,7 @@ def too_few_points(curve: LRCurve, finite: int) -> Undetermined:
     if finite == 0:
         return Undetermined(
             "not_finite",
-            f"The very first loss was {loss:g}, before any update could do harm: check the data for NaN, the loss "
+            f"The first loss was already {loss:g}, before any update was made: check the data for NaN, the loss "
             "function and the precision; the LR is not the cause.",
         )
     return Undetermined(

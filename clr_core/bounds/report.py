@@ -73,8 +73,8 @@ def code(kind: str, schedule: Any) -> str:
 def trust(confidence: float) -> str:
     """What the confidence means."""
     return (
-        f"Of suggestions about this confident, {100 * share_good(confidence):.0f} % lost less than 5 % of what the "
-        "best LR gains (held-out tasks: small networks, trained from scratch)."
+        f"Of suggestions with about this confidence, {100 * share_good(confidence):.0f} % lost less than 5 % of what "
+        "the best LR gains (held-out tasks: small networks, trained from scratch)."
     )
 
 
@@ -108,12 +108,12 @@ def observations(marks: Landmarks) -> Iterator[str]:
         yield f"The loss starts at {marks.start_loss:.4g} and begins to drop at lr {marks.fall_start_lr:.3g}."
     else:
         yield f"The loss starts at {marks.start_loss:.4g} and drops from the first update on."
-    end = f"nine tenths of the drop are done at lr {marks.fall_end_lr:.3g}"
+    end = f"90 % of the drop is complete by lr {marks.fall_end_lr:.3g}"
     yield f"It drops fastest at lr {marks.steepest_lr:.3g}; {end}."
     noise = f", a drop of {marks.clarity:.3g} times the noise" if marks.noise else ""
     yield f"It is lowest, {marks.best_loss:.4g}, at lr {marks.best_lr:.3g}{noise}."
     if marks.clarity > MOST_SIGNAL:
-        yield "That is smoother than the losses of batches are, so a usual noise is assumed."
+        yield "That is smoother than batch losses are, so a typical noise is assumed."
     if marks.rise_seen:
         yield f"It rises again at lr {marks.rise_lr:.3g}."
     else:
@@ -151,8 +151,8 @@ def next_steps(kind: str, lr: float, plan: CyclePlan) -> Iterator[str]:
         )
     elif plan.total_steps / plan.steps_per_epoch >= MANY_EPOCHS:
         yield (
-            f"Each example is seen {plan.total_steps / plan.steps_per_epoch:.3g} times: keep the weights of the best "
-            "validation loss, since no range test shows whether a run will overfit."
+            f"Each example is seen {plan.total_steps / plan.steps_per_epoch:.3g} times: keep the checkpoint with the "
+            "best validation loss, since no range test shows whether a run will overfit."
         )
     if plan.total_steps == TYPICAL_STEPS:
-        yield f"{TYPICAL_STEPS} updates are assumed without a budget: pass a plan or total_steps if yours differs."
+        yield f"Without a budget {TYPICAL_STEPS} updates are assumed: pass a plan or total_steps if yours differs."

@@ -35,13 +35,13 @@ def suggest_bounds(
     learn, how abruptly the loss diverges, how large the drop is against the noise and against the loss, how long the
     test was and how often it saw each example), from the optimizer and the kind of schedule, and from the updates and
     epochs of the run to come; ``clr_core.bounds.network`` has the formula, fitted to training runs that went to their
-    end at many LRs. The accuracies, if there are any, do not move ``max_lr``; they tell how sure it is. ``base_lr`` is
+    end at many LRs. Accuracies, if recorded, do not change ``max_lr``, only the confidence. ``base_lr`` is
     a quarter of ``max_lr`` for cycles, a tenth for one cycle, and 0 for the schedules that decay to 0.
 
     Args:
         curve: A recorded range test, or several of the same run with other seeds; then each gives a suggestion of its
-            own, and the result is their geometric mean. Losses of a validation set will do as well; since they
-            lack the noise of batches, a usual one is assumed.
+            own, and the result is their geometric mean. Validation losses work as well; because they lack the noise of
+            batches, a typical noise is assumed.
         plan: The training run to come, from ``plan_cycles``.
         kind: The schedule that the bounds are for: ``"cyclic"``, ``"one_cycle"``, ``"constant"``, ``"linear_decay"``,
             ``"cosine_decay"`` or ``"warmup_stable_decay"``. The rule was fitted to the first three; the others get
@@ -55,8 +55,8 @@ def suggest_bounds(
     Raises:
         TypeError: An argument is of the wrong kind, or a budget is given beside a plan.
         ValueError: The kind is unknown, there is no curve, or the curves' optimizers differ.
-        Undetermined: The curve (of several, at least half of them) does not show where the bounds are: too few
-            points, no range test, flat, never falls, or diverged at once.
+        Undetermined: The curve (of several, at least half of them) does not show where the bounds are: it
+            has too few points, is no range test, is flat, never falls, or diverges at once.
 
     Example:
         >>> import clr_core
@@ -73,7 +73,7 @@ def suggest_bounds(
         100
 
     Source: Smith 2015, section 3.3, for the range test and base_lr; the rule for max_lr is this library's,
-    and benchmarks/suggestion has what it is worth.
+    and benchmarks/suggestion measures how good it is.
     """
     check.choice("kind", kind, KINDS)
     plan = plan_of(plan, total_steps, steps_per_epoch)

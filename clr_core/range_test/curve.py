@@ -79,7 +79,9 @@ class LRCurve:
             object.__setattr__(self, name, value)
         for name, values in (("losses", self.losses), ("metrics", self.metrics)):
             if values is not None and len(values) != len(self.lrs):
-                raise ValueError(f"{name} must be as many as lrs, got {len(values)} {name} for {len(self.lrs)} lrs")
+                raise ValueError(
+                    f"{name} must have the length of lrs, got {len(values)} {name} for {len(self.lrs)} lrs"
+                )
         before = 0.0
         for index, lr in enumerate(self.lrs):
             if not 0.0 < lr < math.inf:

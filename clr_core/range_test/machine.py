@@ -1,4 +1,4 @@
-"""The range test as a state machine: it says which LR to use next, and is given the loss.
+"""The range test as a state machine: it tells the loop which LR to use next, and is told the loss.
 
 Two rules keep it readable whatever happens to it:
 

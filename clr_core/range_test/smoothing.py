@@ -71,7 +71,7 @@ def fit_lines(lrs: Sequence[float], losses: Sequence[float], decades: float) -> 
     """Value and slope (per decade) of the local line at each point."""
     decades = check.real("decades", decades, above=0.0)
     if len(lrs) != len(losses):
-        raise ValueError(f"losses must be as many as lrs, got {len(losses)} losses for {len(lrs)} lrs")
+        raise ValueError(f"losses must have the length of lrs, got {len(losses)} losses for {len(lrs)} lrs")
     logs = [math.log10(check.real(f"lrs[{index}]", lr, above=0.0)) for index, lr in enumerate(lrs)]
     for index in range(1, len(logs)):
         if logs[index] < logs[index - 1]:

@@ -95,7 +95,7 @@ def plan_cycles(
     ``step_size = budget / (2 * cycles)``, rounded and held between 2 and 10 epochs, and the number of
     cycles is the one whose total is nearest to the budget. Totals within half an epoch of it are
     all near enough: of those, three cycles or more are preferred, then the nearest, then a step size
-    of whole epochs, then fewer cycles. Where nothing is known of the epochs, there are four cycles.
+    of whole epochs, then fewer cycles. Where the updates of an epoch are not known, there are four cycles.
 
     Args:
         epochs: The budget in epochs, > 0, whole or not.

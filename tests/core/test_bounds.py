@@ -109,7 +109,7 @@ def test_smoothing_is_linear_in_time() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: smooth([1.0], []), ValueError, "losses must be as many as lrs, got 0 losses for 1 lrs"),
+        (lambda: smooth([1.0], []), ValueError, "losses must have the length of lrs, got 0 losses for 1 lrs"),
         (lambda: smooth([1.0], [math.nan]), ValueError, r"losses\[0\] must be a finite number"),
         (lambda: smooth([0.0], [1.0]), ValueError, r"lrs\[0\] must be a finite number > 0"),
         (lambda: smooth([2.0, 1.0], [1.0, 1.0]), ValueError, r"lrs must not fall, got lrs\[1\]=1\.0"),
@@ -434,7 +434,7 @@ def test_the_report_says_what_was_seen() -> None:
     lines = text.splitlines()
     assert lines[0].startswith("Bounds for a cyclical schedule")
     assert f"Confidence {bounds.confidence:.2f} of 1" in lines
-    for word in ("base_lr = ", "max_lr  = ", "nine tenths", "####", "====", "The optimizer is unknown"):
+    for word in ("base_lr = ", "max_lr  = ", "90 % of the drop", "####", "====", "The optimizer is unknown"):
         assert word in text
     assert max(map(len, lines)) <= 100
     assert text.isascii()

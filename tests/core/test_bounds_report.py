@@ -122,7 +122,7 @@ def test_the_report_has_the_observations() -> None:
         f"What the curve shows ({marks.points} updates, SGD):",
         f"The loss starts at {marks.start_loss:.4g} and begins to drop at lr {marks.fall_start_lr:.3g}.",
         f"It drops fastest at lr {marks.steepest_lr:.3g}",
-        f"nine tenths of the drop are done at lr {marks.fall_end_lr:.3g}",
+        f"90 % of the drop is complete by lr {marks.fall_end_lr:.3g}",
         f"It is lowest, {marks.best_loss:.4g}, at lr {marks.best_lr:.3g}",
         f"It rises again at lr {marks.rise_lr:.3g}.",
         f"The accuracy gains up to {marks.accuracy.gain:.2f}: a tenth of that by lr {marks.accuracy.rise_lr:.3g}",
@@ -131,7 +131,7 @@ def test_the_report_has_the_observations() -> None:
         assert words in text
     assert "accuracy" not in str(suggest_bounds(curve()))
     assert "It has not risen again at lr 0.1, where the test ends." in flat(suggest_bounds(curve(end_lr=0.1)))
-    assumed = "so a usual noise is assumed"
+    assumed = "so a typical noise is assumed"
     assert assumed in flat(suggest_bounds(curve(noise=0.0)))
     assert assumed not in flat(suggest_bounds(curve(noise=0.05)))
 
@@ -245,7 +245,7 @@ def test_refused_curves_are_named_and_not_pictured() -> None:
     assert bounds.curves == tuple(good)
     assert bounds.max_lr == suggest_bounds(good).max_lr
     assert bounds.confidence < suggest_bounds(good).confidence
-    assert "Range test 1 of 3 could not be used: The very first loss was nan" in flat(bounds)
+    assert "Range test 1 of 3 could not be used: The first loss was already nan" in flat(bounds)
     assert bounds._repr_html_()
 
 

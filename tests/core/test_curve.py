@@ -15,8 +15,8 @@ from clr_core import LRCurve
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (([0.1], [1.0, 2.0]), ValueError, "losses must be as many as lrs, got 2 losses for 1 lrs"),
-        (([0.1], [1.0], []), ValueError, "metrics must be as many as lrs, got 0 metrics for 1 lrs"),
+        (([0.1], [1.0, 2.0]), ValueError, "losses must have the length of lrs, got 2 losses for 1 lrs"),
+        (([0.1], [1.0], []), ValueError, "metrics must have the length of lrs, got 0 metrics for 1 lrs"),
         (
             ([0.1, 0.05], [1.0, 2.0]),
             ValueError,
