@@ -151,6 +151,7 @@ def range_test(
 
     def run_and_restore(gate: Gate) -> None:
         before = Snapshot(model, x, validation_data)
+        before.rehearse()
         try:
             run(gate)
         except KeyboardInterrupt:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import random
 import sys
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from array import array
 from dataclasses import dataclass, field
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, type, FunctionType, MethodType, ModuleType)
+from clr_core.range_test.notes import Noted, PutBack, attributes, contents
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, type, FunctionType, ModuleType)
 _CLOSED = {*sys.stdlib_module_names, "numpy", "jax", "jaxlib", "tensorflow", "torch", "h5py", "ml_dtypes", "clr_core"}
 """Packages whose objects are not looked into, but for torch's modules and data loaders."""
+_OPEN = ("collections", "types", "argparse")
+"""Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Reached:
     """What was found: the objects with attributes, and the functions that put everything back."""
 
     objects: list[Any] = field(default_factory=list)
-    undo: list[Callable[[], None]] = field(default_factory=list)
+    undo: list[PutBack] = field(default_factory=list)
     seen: dict[int, Any] = field(default_factory=dict)
 
 
@@ -37,40 +39,28 @@ def everything(roots: list[Any], *, arrays: bool = True, without: Reached | None
         without: What was reached before and is left out.
     """
     reached = Reached(seen={} if without is None else dict(without.seen))
-    values: list[Callable[[], None]] = []  # put back last, into the variables and arrays that are then in place
+    values: list[PutBack] = []  # put back last, when Keras's global state is as it was
+    memory: dict[Any, PutBack] = {}
     open_ends = list(roots)
     while open_ends:
         one = open_ends.pop()
         if isinstance(one, _PLAIN) or id(one) in reached.seen:
             continue
         reached.seen[id(one)] = one  # keeps it alive, so that no other object gets its id
-        if isinstance(one, keras.Variable):
-            if one._value is not None:
-                values.append(_keep_variable(one))
-                if keras.backend.backend() == "torch":
-                    reached.seen[id(one._value)] = one._value
-        elif isinstance(one, dict | list | set | deque):
-            # TensorFlow wraps the dicts and lists of what it tracks.
-            for inner in (getattr(one, "__wrapped__", one), getattr(one, "_storage", one)):
-                reached.undo.append(_keep_container(inner))
-            open_ends.extend(one.values() if isinstance(one, dict) else one)
-        elif isinstance(one, tuple | frozenset):
-            open_ends.extend(one)
-        elif (undo := _keep_generator(one)) is not None:
-            values.append(undo)
-        elif isinstance(one, np.ndarray):
-            if arrays and one.flags.writeable:
-                values.append(_keep_array(one))
-        elif _is_of(one, "torch", "Tensor"):
-            if arrays:
-                values.append(_keep_torch_tensor(one))
-        elif _is_of(one, "tensorflow", "Variable"):
-            values.append(_keep_tf_variable(one))
-        elif _has_attributes_to_keep(one):
-            reached.objects.append(one)
-            reached.undo.append(_keep_container(vars(one)))
-            open_ends.extend(vars(one).values())
-    reached.undo += values
+        if not arrays and (isinstance(one, np.ndarray | array | bytearray) or _is_of(one, "torch", "Tensor")):
+            continue
+        value = _value(one, memory)
+        if value is not None:
+            values += value.put_back
+            open_ends += value.children
+        elif hasattr(type(one), "__wrapped__"):  # as TensorFlow wraps the dicts and tuples of what it tracks
+            open_ends.append(one.__wrapped__)
+        elif (found := contents(one)) is not None or (found := _object(one)) is not None:
+            reached.undo += found.put_back
+            open_ends += found.children
+            if hasattr(one, "__dict__"):
+                reached.objects.append(one)
+    reached.undo += [*memory.values(), *values]
     return reached
 
 
@@ -79,35 +69,16 @@ def _is_of(one: Any, module: str, name: str) -> bool:
     return kind is not None and isinstance(one, kind)
 
 
-def _has_attributes_to_keep(one: Any) -> bool:
-    if not hasattr(one, "__dict__") or isinstance(one, keras.callbacks.Callback | keras.KerasTensor):
-        return False
-    package = type(one).__module__.partition(".")[0]
+def _object(one: Any) -> Noted | None:
+    """The attributes of an object; None of one that is not ours to set back."""
+    if isinstance(one, keras.callbacks.Callback | keras.KerasTensor):
+        return None
+    home = type(one).__module__
+    package = home.partition(".")[0]
+    is_open = package not in _CLOSED or home in _OPEN
     if package == "torch":
-        return _is_of(one, "torch.nn", "Module") or type(one).__module__.startswith("torch.utils.data")
-    return package not in _CLOSED
-
-
-def _keep_container(one: Any) -> Callable[[], None]:
-    kept: Any = dict(one) if isinstance(one, dict) else list(one)
-
-    def undo() -> None:
-        # The methods of the plain types: those of Keras's own lists and dicts would take note of what they are given.
-        if isinstance(one, dict):
-            if len(one) != len(kept) or any(one.get(key, undo) is not value for key, value in kept.items()):
-                plain: Any = OrderedDict if isinstance(one, OrderedDict) else dict
-                plain.clear(one)
-                plain.update(one, kept)
-        elif isinstance(one, list):
-            list.__setitem__(one, slice(None), kept)
-        elif isinstance(one, set):
-            set.clear(one)
-            set.update(one, kept)
-        else:
-            one.clear()
-            one.extend(kept)
-
-    return undo
+        is_open = _is_of(one, "torch.nn", "Module") or home.startswith("torch.utils.data")
+    return attributes(one) if is_open else None
 
 
 def value_of(variable: Any) -> Any:
@@ -116,85 +87,97 @@ def value_of(variable: Any) -> Any:
     return np.array(ops.convert_to_numpy(ops.convert_to_tensor(variable)))
 
 
-def _keep_variable(one: Any) -> Callable[[], None]:
-    replicas = getattr(one._value, "values", None)
-    if isinstance(replicas, tuple):  # of a tf.distribute strategy
-        return _all_of([_keep_tf_variable(replica) for replica in replicas])
-    value = value_of(one)
-    undo_gradient = _keep_torch_gradient(one._value) if keras.backend.backend() == "torch" else None
+def _value(one: Any, memory: dict[Any, PutBack]) -> Noted | None:
+    """The value of a variable or a tensor, noted on the host; None of any other object.
 
-    def undo() -> None:
-        one.assign(value)
-        if undo_gradient is not None:
-            undo_gradient()
-
-    return undo
-
-
-def _all_of(undos: list[Callable[[], None]]) -> Callable[[], None]:
-    def undo() -> None:
-        for each in undos:
-            each()
-
-    return undo
+    Args:
+        one: Any object.
+        memory: Where the memory behind torch's tensors is noted, once however many of them share it.
+    """
+    if isinstance(one, keras.Variable):
+        return _jax_variable(one) if keras.backend.backend() == "jax" else attributes(one)
+    if _is_of(one, "tensorflow", "Variable"):
+        replicas = getattr(one, "values", None)
+        if isinstance(replicas, tuple):  # of a tf.distribute strategy
+            return Noted(replicas)
+        value = one.numpy()
+        return Noted((), [lambda: one.assign(value)])
+    return _torch_tensor(one, memory) if _is_of(one, "torch", "Tensor") else None
 
 
-def _keep_tf_variable(one: Any) -> Callable[[], None]:
-    value = one.numpy()
+def _jax_variable(one: Any) -> Noted:
+    value = None if one._value is None else value_of(one)
+    others = {name: held for name, held in vars(one).items() if name != "_value"}
 
-    def undo() -> None:
-        one.assign(value)
+    def put_back() -> None:
+        vars(one).update(others)
+        if value is None:
+            one._value = None
+        else:
+            one.assign(value)
 
-    return undo
+    return Noted(list(others.values()), [put_back])
 
 
-def _keep_torch_tensor(one: Any) -> Callable[[], None]:
+def _torch_tensor(one: Any, memory: dict[Any, PutBack]) -> Noted:
+    """The memory behind a tensor, where it lies there and, of a leaf, its gradient; a wrapper is the tensors inside."""
+    from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+    own = attributes(one)
+    put_back, children = [*own.put_back], [*own.children]
+    if not is_traceable_wrapper_subclass(one) and not one.is_meta:
+        put_back.append(_torch_place(one, memory))
+    if one.is_leaf:
+        put_back.append(_torch_leaf(one))
+        children.append(one.grad)
+    return Noted(children, put_back)
+
+
+def _torch_place(one: Any, memory: dict[Any, PutBack]) -> PutBack:
     import torch
 
-    value = one.detach().to("cpu", copy=True)
-    undo_gradient = _keep_torch_gradient(one) if one.is_leaf else lambda: None
+    twin = one.detach()
+    if one.layout is not torch.strided:
+        content = twin.to("cpu", copy=True)
+        return lambda: twin.copy_(content)
+    storage = one.untyped_storage()
+    if storage._cdata not in memory:
+        memory[storage._cdata] = _torch_memory(storage)
+    place = (one.data_ptr(), one.shape, one.stride(), one.dtype, one.device)
 
-    def undo() -> None:
-        with torch.inference_mode(one.is_inference()):
-            one.detach().copy_(value)
-        undo_gradient()
+    def put_back() -> None:
+        if (one.data_ptr(), one.shape, one.stride(), one.dtype, one.device) != place:
+            one.data = twin
 
-    return undo
-
-
-def _keep_torch_gradient(one: Any) -> Callable[[], None]:
-    gradient = one.grad
-    undo_value = None if gradient is None else _keep_torch_tensor(gradient)
-
-    def undo() -> None:
-        one.grad = gradient
-        if undo_value is not None:
-            undo_value()
-
-    return undo
+    return put_back
 
 
-def _keep_array(one: Any) -> Callable[[], None]:
-    value = one.copy()
+def _torch_memory(storage: Any) -> PutBack:
+    size = storage.nbytes()
+    content = _torch_bytes(storage).to("cpu", copy=True)
 
-    def undo() -> None:
-        one[...] = value
+    def put_back() -> None:
+        if storage.nbytes() != size:
+            storage.resize_(size)
+        _torch_bytes(storage).copy_(content)
 
-    return undo
+    return put_back
 
 
-def _keep_generator(one: Any) -> Callable[[], None] | None:
-    """For a random generator, the function that puts its state back."""
-    if isinstance(one, random.Random):
-        python_state = one.getstate()
-        return lambda: one.setstate(python_state)
-    if isinstance(one, np.random.RandomState):
-        legacy_state = one.get_state()
-        return lambda: one.set_state(legacy_state)
-    if isinstance(one, np.random.Generator):
-        numpy_state = one.bit_generator.state
-        return lambda: setattr(one.bit_generator, "state", numpy_state)
-    if _is_of(one, "torch", "Generator"):
-        torch_state = one.get_state()
-        return lambda: one.set_state(torch_state)
-    return None
+def _torch_bytes(storage: Any) -> Any:
+    """The memory as a tensor of bytes: of no dtype and no stride, so that elements may overlap."""
+    import torch
+
+    return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+
+
+def _torch_leaf(one: Any) -> PutBack:
+    requires_grad, gradient = one.requires_grad, one.grad
+
+    def put_back() -> None:
+        if one.requires_grad is not requires_grad:
+            one.requires_grad_(requires_grad)
+        if one.grad is not gradient:
+            one.grad = gradient
+
+    return put_back

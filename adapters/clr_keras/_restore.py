@@ -1,8 +1,9 @@
 """Everything that training changes in a model and around it, saved and restored bit for bit.
 
-Two rules. Taking a snapshot changes nothing, so an interruption cannot leave it half done. And a snapshot does not ask
+Three rules. Taking a snapshot changes nothing, so an interruption cannot leave it half done. A snapshot does not ask
 what an object is for: it keeps the attributes of every object that can be reached from the model, the contents of lists
-and dicts, the values of variables and arrays, and the states of random generators.
+and dicts, the values of variables and arrays, and the states of random generators. And everything is put back once
+before the first update, so that what cannot be put back is an error before anything has changed.
 
 State that no attribute leads to (in a closure, a C++ object, a lookup table) is out of reach.
 """
@@ -50,15 +51,32 @@ class Snapshot:
         # The modes first: what a variable is assigned inside a graph does not reach it.
         self._undo = [*_keep_tensorflow_modes(), *found.undo, *beside.undo, *_keep_global_states()]
 
+    def rehearse(self) -> None:
+        """Put everything back while it is still there.
+
+        Raises:
+            ValueError: Something cannot be put back.
+        """
+        try:
+            self.restore()
+        except Exception as error:
+            raise ValueError(f"a range test must be able to put everything back, got {error}") from error
+
     def restore(self) -> None:
-        """Put everything back; harmless when called again."""
+        """Put everything back, then raise the first error if there was any; harmless when called again."""
         self._undoes_building |= any(vars(one).get("built") for one in self._unbuilt)
+        errors = []
         for undo in self._undo:
-            undo()
+            try:
+                undo()
+            except Exception as error:  # one device that has failed must not keep the rest
+                errors.append(error)
         if self._undoes_building:
             for name in _FUNCTIONS:
                 if vars(self._model).get(name) is not None:
                     setattr(self._model, name, None)
+        if errors:
+            raise errors[0]
 
 
 def _keras_globals() -> Any:

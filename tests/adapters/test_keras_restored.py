@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import random
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -60,6 +63,79 @@ class Helper:
     """An object of no framework."""
 
     used = 0
+
+
+class Counted:
+    """An object that is held by one of its methods alone."""
+
+    calls = 0
+
+    def count(self) -> None:
+        self.calls += 1
+
+
+@dataclass(slots=True)
+class Slotted:
+    calls: int = 0
+
+
+class Holding(layers.Layer):  # type: ignore[misc, name-defined]
+    """A layer whose state is in ordinary objects, behind which it has to be looked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.namespace = types.SimpleNamespace(calls=0)
+        self.slotted = Slotted()
+        self.count = Counted().count
+        self.record = functools.partial(self._record, {"calls": 0})
+        self.user_dict = collections.UserDict(calls=0)
+        self.elements = np.array([Counted()], object)
+        self.cell = bytearray(1)
+        self.entropy = random.SystemRandom()
+
+    @staticmethod
+    def _record(cell: dict[str, int]) -> None:
+        cell["calls"] += 1
+
+    def call(self, x: Any) -> Any:
+        self.namespace.calls += 1
+        self.slotted.calls += 1
+        self.count()
+        self.record()
+        self.user_dict["calls"] += 1
+        self.elements[0].count()
+        self.cell[0] += 1
+        self.entropy.random()
+        return x
+
+    def state(self) -> Any:
+        objects = self.namespace.calls, self.slotted.calls, self.count.__self__.calls, self.elements[0].calls
+        return *objects, self.record.args[0]["calls"], self.user_dict["calls"], self.cell[0]
+
+
+class Masking(layers.Layer):  # type: ignore[misc, name-defined]
+    """A layer with a torch tensor whose elements share their memory, and another that lies within it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch = frameworks.load("torch")
+        self.mask = torch.ones(1).expand(COLUMNS)
+        self.first = self.mask[:1]
+
+    def call(self, x: Any) -> Any:
+        self.first *= 0.9
+        return x * self.mask
+
+
+class Refusing(np.ndarray):  # type: ignore[type-arg]
+    """An array that may refuse to be written to, as a file that another program has closed."""
+
+    refuses = False
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if type(self).refuses:
+            raise OSError("closed")
+        super().__setitem__(key, value)
 
 
 class Unresettable(keras.metrics.Metric):  # type: ignore[misc, name-defined]
@@ -174,6 +250,7 @@ SETUPS: dict[str, Callable[[], Any]] = {
     "an AUC": lambda: dropout(metrics=[keras.metrics.R2Score()]),
     "stateful recurrent": recurrent,
     "attributes": lambda: sequential(Remembering(), layers.Dropout(0.5), run_eagerly=True),
+    "ordinary objects": lambda: sequential(Holding(), run_eagerly=True),
     "attributes, compiled": lambda: sequential(Remembering(), layers.Dropout(0.5)),
     "subclassed, not built": lambda: compiled(Subclassed()),
     "a train_step of its own": own_step,
@@ -183,6 +260,7 @@ SETUPS: dict[str, Callable[[], Any]] = {
 if BACKEND == "torch":
     del SETUPS["several steps an execution"]  # which Keras does not have on torch
     SETUPS["a torch module"] = torch_module
+    SETUPS["overlapping memory"] = lambda: sequential(Masking())
 if BACKEND != "tensorflow":
     del SETUPS["stateful recurrent"]  # which Keras cannot train on torch, and whose state JAX loses between steps
 if BACKEND == "tensorflow":
@@ -219,7 +297,7 @@ def trained(model: Any, **fit: Any) -> Trained:
     states = [keras.tree.flatten(layer.states) for layer in model.layers if getattr(layer, "stateful", False)]
     variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables, *chain(*states)]
     values = [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(v)).tobytes() for v in variables]
-    attributes = [layer.state() for layer in model.layers if isinstance(layer, Remembering)]
+    attributes = [layer.state() for layer in model.layers if isinstance(layer, Remembering | Holding)]
     return Trained(values, attributes, dict(history))
 
 
@@ -262,3 +340,46 @@ def test_training_after_a_finder_is_training_without_one(name: str, fitted: bool
     plain.fit(x, y, batch_size=BATCH, epochs=0)  # builds what fit builds before its callbacks begin
     keras.utils.set_random_seed(4)
     assert after == trained(plain, shuffle=False)
+
+
+class Refuse(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+    """Closes the file of every ``Refusing`` array once weights have changed."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        Refusing.refuses = True
+
+
+def run_range_test(model: Any) -> None:
+    x, y = arrays()
+
+    def batches() -> Iterator[Any]:
+        for batch in range(4):
+            Refusing.refuses |= batch == 2
+            yield x, y
+
+    clr_keras.range_test(model, batches(), num_steps=4)
+
+
+def run_finder(model: Any) -> None:
+    finder = clr_keras.LRFinder(1e-3, 1.0, steps_per_epoch=4, epochs=1)
+    model.fit(*arrays(), batch_size=BATCH, verbose=0, callbacks=[finder, Refuse()])
+
+
+@pytest.mark.parametrize("run", [run_range_test, run_finder])
+@pytest.mark.parametrize(
+    ("refuses", "error", "message"),
+    [(True, ValueError, "must be able to put everything back, got closed"), (False, OSError, "closed")],
+    ids=["before", "later"],
+)
+def test_one_object_that_cannot_be_put_back_does_not_keep_the_rest(
+    refuses: bool, error: Any, message: str, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an error before the first update; where it comes to that later, after everything else is back."""
+    monkeypatch.setattr(Refusing, "refuses", refuses)
+    model = begin("Adam, dropout, batch norm", fitted=True)
+    model.layers[0].table = np.zeros(2).view(Refusing)
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [keras.ops.convert_to_numpy(one.value).tobytes() for one in variables]
+    with pytest.raises(error, match=message):
+        run(model)
+    assert [keras.ops.convert_to_numpy(one.value).tobytes() for one in variables] == before

@@ -113,6 +113,7 @@ class LRFinder(Callback):
         self._rows: list[dict[str, Any]] = []
         self.history = {}
         self._before = Snapshot(model)
+        self._before.rehearse()
         # History comes after the user's callbacks: none of them can override what the finder does in its place.
         keeper = model.history
         if keeper is not None:

@@ -1,0 +1,148 @@
+"""What an ordinary Python object holds, noted so that it can be put back.
+
+An adapter walks what can be reached from a model and notes each object once. Everything is put back *in place*: the
+same objects hold the same content, nothing is replaced by a copy. Which objects are its to set back, and what a tensor
+holds, the adapter knows; NumPy is asked for here where it has been imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import random
+import sys
+from array import array
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from types import BuiltinMethodType, MappingProxyType, MemberDescriptorType, MethodType
+from typing import Any
+
+PutBack = Callable[[], Any]
+"""Gives an object the content it had when it was noted; harmless when called again."""
+
+_CONTAINERS: tuple[Any, ...] = (OrderedDict, dict, list, set, deque)
+_ABSENT = object()
+"""What a slot holds that nothing was put into."""
+
+
+@dataclass(slots=True)
+class Noted:
+    """What an object leads to, and how to put back what it holds itself."""
+
+    children: Collection[Any] = ()
+    put_back: Collection[PutBack] = ()
+
+
+def contents(value: Any) -> Noted | None:
+    """What an object of a kind of Python's or NumPy's own holds, also one of a subclass; None of any other."""
+    if isinstance(value, MethodType | BuiltinMethodType):
+        return Noted([value.__self__])
+    content = _of_python(value) or _of_numpy(value, sys.modules.get("numpy"))
+    own = attributes(value) if content is not None else None
+    if content is None or own is None or not own.put_back:
+        return content
+    return Noted([*content.children, *own.children], [*own.put_back, *content.put_back])
+
+
+def attributes(value: Any) -> Noted:
+    """The attributes of an object, in its ``__dict__`` and in its slots."""
+    kind: type = type(value)
+    own = getattr(value, "__dict__", None)
+    children: list[Any] = []
+    put_back: list[PutBack] = []
+    if isinstance(own, dict):
+        children = _held(dict, own)
+        put_back.append(functools.partial(_refill, dict, own, [*children]))
+    for slot in _slots(kind):
+        held = _in_slot(slot, value)
+        children.append(held)
+        put_back.append(functools.partial(_put_in_slot, slot, value, held))
+    return Noted(children, put_back)
+
+
+def _of_python(value: Any) -> Noted | None:
+    if isinstance(value, tuple | frozenset):
+        return Noted(value)
+    if isinstance(value, MappingProxyType):
+        return Noted([*value.values()])
+    if isinstance(value, functools.partial):
+        return Noted([value.func, value.args, value.keywords])
+    kind = next((one for one in _CONTAINERS if isinstance(value, one)), None)
+    if kind is not None:
+        held = _held(kind, value)
+        return Noted(held, [lambda: _refill(kind, value, held)])
+    if isinstance(value, bytearray | array):
+        copy: Any = value[:]
+        return Noted((), [lambda: value.__setitem__(slice(None), copy)])
+    if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
+        state = value.getstate()
+        # Python checks each of its 625 numbers: to set them takes four times as long as to see that they are the same.
+        return Noted((), [lambda: None if value.getstate() == state else value.setstate(state)])
+    return None
+
+
+def _of_numpy(value: Any, numpy: Any) -> Noted | None:
+    if numpy is None:
+        return None
+    if isinstance(value, numpy.ndarray):
+        children = value.ravel().tolist() if value.dtype == object else ()
+        if not value.flags.writeable:
+            return Noted(children)
+        copy = value.copy()
+        return Noted(children, [lambda: value.__setitem__(..., copy)])
+    if isinstance(value, numpy.random.Generator):
+        return Noted([value.bit_generator])
+    if isinstance(value, numpy.random.BitGenerator):
+        state = value.state
+        return Noted([getattr(value, "seed_seq", None)], [lambda: setattr(value, "state", state)])
+    if isinstance(value, numpy.random.SeedSequence):
+        spawned = value.__reduce__()[-1]  # how often; there is no other way to set it
+        return Noted((), [lambda: value.__setstate__(spawned)])
+    if isinstance(value, numpy.random.RandomState):
+        before = value.get_state()
+        return Noted((), [lambda: value.set_state(before)])
+    return None
+
+
+# The methods of the plain kinds: those of a subclass may take note of what they are given, or give something else.
+
+
+def _held(kind: Any, value: Any) -> list[Any]:
+    """What a container holds; of a dict, its keys and then its values."""
+    return [*kind.keys(value), *kind.values(value)] if issubclass(kind, dict) else [*kind.__iter__(value)]
+
+
+def _refill(kind: Any, value: Any, held: list[Any]) -> None:
+    """Give a container what it held, in this order, unless it has it."""
+    now = _held(kind, value)
+    if len(now) == len(held) and all(map(operator.is_, now, held)):
+        return
+    kind.clear(value)
+    if issubclass(kind, dict):
+        for key, item in zip(held[: len(held) // 2], held[len(held) // 2 :], strict=True):
+            kind.__setitem__(value, key, item)
+    else:
+        (kind.update if kind is set else kind.extend)(value, held)
+
+
+@functools.cache
+def _slots(kind: type) -> tuple[MemberDescriptorType, ...]:
+    members = [member for base in kind.__mro__ if "__slots__" in vars(base) for member in vars(base).values()]
+    return tuple(one for one in members if isinstance(one, MemberDescriptorType))
+
+
+def _in_slot(slot: MemberDescriptorType, value: Any) -> Any:
+    try:
+        return slot.__get__(value)
+    except AttributeError:
+        return _ABSENT
+
+
+def _put_in_slot(slot: MemberDescriptorType, value: Any, held: Any) -> None:
+    if _in_slot(slot, value) is held:
+        return
+    if held is _ABSENT:
+        slot.__delete__(value)
+    else:
+        slot.__set__(value, held)
