@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import keras
@@ -49,11 +50,13 @@ class BatchMeans:
     """The loss and metrics of each batch, where the logs have running means of the epoch.
 
     Keras keeps a mean as a total and a count; the batch's own is the difference of the totals divided by that of the
-    counts. A metric that is not a mean, such as an AUC, has no value for one batch and stays as in the logs.
+    counts. A metric whose result is not that mean, such as an AUC or the root of one, has no value for one batch and
+    stays as in the logs.
     """
 
     def __init__(self) -> None:
-        self._before: dict[int, tuple[float, float]] = {}
+        self._means: dict[str, Any] | None = None
+        self._before: dict[str, tuple[float, float]] = {}
 
     def begin_epoch(self) -> None:
         """To be called when Keras resets its metrics."""
@@ -61,22 +64,47 @@ class BatchMeans:
 
     def of_batch(self, model: Any, logs: Mapping[str, Any]) -> dict[str, Any]:
         """The logs of the batch that ended, its means in the place of the running ones."""
+        if self._means is None:
+            self._means = _means_in_logs(model)
         values = dict(logs)
-        for mean in _means(model):
-            if mean.name not in values:
-                continue
+        for name in values.keys() & self._means.keys():
+            mean = self._means[name]
             both: Any = [keras.ops.convert_to_numpy(variable.value) for variable in (mean.total, mean.count)]
             total, count = map(float, both)
-            total_before, count_before = self._before.get(id(mean), (0.0, 0.0))
-            self._before[id(mean)] = (total, count)
+            total_before, count_before = self._before.get(name, (0.0, 0.0))
+            self._before[name] = (total, count)
             if count > count_before:
-                values[mean.name] = (total - total_before) / (count - count_before)
+                values[name] = (total - total_before) / (count - count_before)
         return values
 
 
-def _means(model: Any) -> list[Any]:
-    metrics = [inner for one in model.metrics for inner in getattr(one, "metrics", [one])]
-    return [one for one in metrics if isinstance(one, keras.metrics.Mean)]
+def _means_in_logs(model: Any) -> dict[str, Any]:
+    """The metrics whose result is their mean, each under its name in the logs."""
+    found: dict[str, Any] = {}
+    for metric in model.metrics:
+        # Those given to compile are one metric, whose result is a dict: what it calls each of them, it must be asked.
+        inner = [one for one in getattr(metric, "metrics", ()) if _is_mean(one)]
+        found |= _named_by(metric, inner) if inner else {metric.name: metric}
+    return {name: one for name, one in found.items() if _is_mean(one)}
+
+
+def _is_mean(metric: Any) -> bool:
+    return getattr(type(metric), "result", None) is keras.metrics.Mean.result
+
+
+def _named_by(compiled: Any, inner: list[Any]) -> dict[str, Any]:
+    """The result of compiled metrics, where each of ``inner`` gives itself for its own."""
+    try:
+        for one in inner:
+            vars(one)["result"] = partial(_same, one)
+        return dict(compiled.result())
+    finally:
+        for one in inner:
+            vars(one).pop("result", None)
+
+
+def _same(one: Any) -> Any:
+    return one
 
 
 def mean_of(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -335,6 +335,43 @@ def test_the_history_has_the_loss_of_each_update() -> None:
     assert history.history["lr"] == pytest.approx([callback.history["lr"][2], callback.history["lr"][5]])
 
 
+def with_one_output() -> Any:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    metrics = ["mae", "mae", keras.metrics.RootMeanSquaredError(name="root")]
+    model.compile(keras.optimizers.SGD(0.0), "mse", metrics=metrics, weighted_metrics=["mae", "mse"])
+    return model
+
+
+def with_two_outputs() -> Any:
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, [keras.layers.Dense(1, name=name)(inputs) for name in ("a", "b")])
+    metrics = [["mae", keras.metrics.RootMeanSquaredError(name="root")], ["mae"]]
+    model.compile(keras.optimizers.SGD(0.0), ["mse", "mae"], metrics=metrics, weighted_metrics=[["mae"], ["mae"]])
+    return model
+
+
+@pytest.mark.parametrize(("new_model", "outputs"), [(with_one_output, 1), (with_two_outputs, 2)])
+def test_the_history_has_each_metric_under_its_own_name(new_model: Any, outputs: int) -> None:
+    """Means are those of the batch, as evaluate finds them, whatever other metrics are called; others stay running."""
+
+    class Logs(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            running.append(dict(logs))
+
+    running: list[Any] = []
+    model, callback = new_model(), clr_keras.CyclicLR(0.0, 0.0, 2)
+    x = np.linspace(-1, 2, 6).reshape(-1, 1)
+    y, weights = [x**2, x - 1][:outputs], [np.linspace(0.1, 5, 6), np.linspace(2, 0.3, 6)][:outputs]
+    callbacks = [callback, Logs()]
+    model.fit(x, y, batch_size=2, sample_weight=weights, shuffle=False, verbose=0, callbacks=callbacks)
+    for batch in range(3):
+        rows = slice(2 * batch, 2 * batch + 2)
+        here = [part[rows] for part in (*y, *weights)]
+        alone = model.evaluate(x[rows], here[:outputs], sample_weight=here[outputs:], verbose=0, return_dict=True)
+        expected = {name: running[batch][name] if "root" in name else value for name, value in alone.items()}
+        assert {name: callback.history[name][batch] for name in alone} == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_callback_reaches_the_inner_optimizer_of_a_loss_scale() -> None:
     """In mixed_float16 the optimizer is wrapped; the learning rate is that of the one inside."""
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))

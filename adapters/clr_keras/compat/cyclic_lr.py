@@ -34,7 +34,8 @@ class CyclicLR(Callback):
 
     Attributes:
         history: For every update since construction, lists under ``"lr"``, ``"iterations"`` and the names
-            in the logs, with the loss of that update's own batches.
+            in the logs, with the loss of that update's own batches, and the metrics that are means. Others (an AUC,
+            a root mean squared error) are as in the logs: of the epoch so far.
         clr_iterations: Updates since the last ``_reset``: where in its cycles the learning rate is.
         trn_iterations: Updates since construction.
 
