@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -18,6 +19,18 @@ class Callback(_KerasCallback):  # type: ignore[misc]  # untyped base
 
     model: Any
     params: Any
+
+
+def callback_list_of_this_fit() -> Any:
+    """The ``CallbackList`` that is telling the caller, a callback, of the beginning of ``fit``; None outside of it."""
+    # Keras does not tell a callback of the others, and model.history may be that of an earlier fit.
+    frame = inspect.currentframe()
+    while frame is not None:
+        told_by = frame.f_locals.get("self")
+        if isinstance(told_by, keras.callbacks.CallbackList):
+            return told_by
+        frame = frame.f_back
+    return None
 
 
 class CountsTrainingSteps(Callback):

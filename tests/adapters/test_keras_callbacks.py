@@ -188,17 +188,57 @@ class SetsLR(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
         self.model.set_weights([np.full_like(w, 7.0) for w in self.model.get_weights()])
 
 
-@pytest.mark.parametrize("is_first", [True, False])
-def test_no_other_callback_gets_in_the_finders_way(is_first: bool) -> None:
+LISTS: dict[str, Any] = {
+    "before it": lambda finder, other, model: [other, finder],
+    "after it": lambda finder, other, model: [finder, other],
+    "after it and a History": lambda finder, other, model: [keras.callbacks.History(), finder, other],
+    "a list without a History": lambda finder, other, model: keras.callbacks.CallbackList([finder, other], model=model),
+}
+
+
+@pytest.mark.parametrize("callbacks", LISTS.values(), ids=LISTS)
+def test_no_other_callback_gets_in_the_finders_way(callbacks: Any) -> None:
     """Whatever sets the learning rate or the weights, before it or after it, the finder's are used, then restored."""
     n = 4
-    model = one_hot_model(n, keras.optimizers.SGD(0.5))
-    before = values_of(model)
-    finder, watch = clr_keras.LRFinder(0.25, 1.0, steps_per_epoch=n, epochs=1), Watch()
-    fit(model, n, *([SetsLR(), finder] if is_first else [finder, SetsLR()]), watch)
-    assert finder.history["lr"] == pytest.approx([-weight for weight in watch.seen[-1]])
+    model, watch = one_hot_model(n, keras.optimizers.SGD(0.5)), Watch()
+    fit(model, n)  # without which Keras has no use for a list without a History
+    before, begun = values_of(model), weights(model)
+    finder = clr_keras.LRFinder(0.25, 1.0, steps_per_epoch=n, epochs=1)
+    given = callbacks(finder, keras.callbacks.CallbackList([SetsLR(), watch], model=model), model)
+    model.fit(np.eye(n), np.zeros((n, 1)), batch_size=1, shuffle=False, verbose=0, callbacks=given)
+    used = [old - new for old, new in zip(begun, watch.seen[-1], strict=True)]
+    assert finder.history["lr"] == pytest.approx(used)
     assert values_of(model) == before
     assert float(model.optimizer.learning_rate) == 0.5
+    kept = given.callbacks if isinstance(given, keras.callbacks.CallbackList) else given
+    assert finder in kept
+    assert len(kept) <= 3
+
+
+class SetsLRItself(keras.Sequential):  # type: ignore[misc, name-defined]
+    """A model that has a learning rate of its own for each step."""
+
+    def train_step(self, *arguments: Any) -> Any:
+        self.optimizer.learning_rate = 7.0
+        return super().train_step(*arguments)
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="on JAX what train_step assigns is dropped")
+def test_a_learning_rate_that_train_step_sets_is_refused() -> None:
+    """It would be used in the place of the one recorded."""
+    model = SetsLRItself([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True)
+    finder = clr_keras.LRFinder(0.25, 1.0, steps_per_epoch=2, epochs=1)
+    with pytest.raises(ValueError, match=r"learning_rate must be left to LRFinder .* got 7.0 where 0.25 was set"):
+        fit(model, 2, finder)
+    assert not finder.history
+
+
+def test_two_finders_are_one_too_many() -> None:
+    """The learning rates of one of them would not be used."""
+    finders = [clr_keras.LRFinder(low, 1.0, steps_per_epoch=2, epochs=1) for low in (0.25, 0.5)]
+    with pytest.raises(ValueError, match=r"learning_rate must be left to LRFinder .* got 0.5 where 0.25 was set"):
+        fit(one_hot_model(2, keras.optimizers.SGD(0.1)), 2, *finders)
 
 
 def test_the_finder_takes_floats_as_the_original_does() -> None:

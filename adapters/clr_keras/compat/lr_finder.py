@@ -7,12 +7,15 @@ import sys
 from numbers import Real
 from typing import Any
 
+import keras
+
 from clr_core import LRCurve, RangeTest, check
 from clr_core.range_test.interrupts import undisturbed
 from clr_core.views.figure import new_figure
-from clr_keras._callback import Callback, mean_of
+from clr_keras._callback import Callback, callback_list_of_this_fit, mean_of
 from clr_keras._describe import (
     check_lr_can_be_set,
+    current_lr,
     has_momentum,
     name_of,
     steps_per_update,
@@ -30,8 +33,8 @@ class LRFinder(Callback):
     epoch's own logs show its last batch). Where the optimizer accumulates gradients, the learning rate rises with each
     update, and the recorded loss is the mean over its batches.
 
-    The model is as before afterwards, whatever other callbacks do at the end of training; if ``fit`` raises, call
-    ``restore()``. ``fit`` may have drawn from the random state before its callbacks begin, so that a training run that
+    Wherever the finder stands in the list, no other callback sets the learning rate of a batch, and the model is as
+    before afterwards, whatever others do at the end of training; if ``fit`` raises, call ``restore()``. ``fit`` may have drawn from the random state before its callbacks begin, so that a training run that
     shuffles sees another order than without the test. ``clr_keras.range_test`` leaves the random state alone, restores
     by itself, and works with schedules and ``steps_per_execution`` as well.
 
@@ -48,8 +51,8 @@ class LRFinder(Callback):
 
     Raises:
         TypeError: An argument is of the wrong kind; in ``fit``, the optimizer's learning rate is a schedule.
-        ValueError: An argument is out of its range; in ``fit``, ``steps_per_execution`` is above 1 or there are fewer
-            than two updates.
+        ValueError: An argument is out of its range; in ``fit``, ``steps_per_execution`` is above 1, there are fewer
+            than two updates, or ``train_step`` sets the learning rate.
 
     Example:
         >>> import clr_keras, keras, numpy as np
@@ -114,10 +117,13 @@ class LRFinder(Callback):
         self.history = {}
         self._before = Snapshot(model)
         self._before.rehearse()
-        # History comes after the user's callbacks: none of them can override what the finder does in its place.
-        keeper = model.history
-        if keeper is not None:
-            keeper.on_train_batch_begin, keeper.on_train_end = self._set_lr, self._finish
+        # Others may set the learning rate before a batch, and the weights at the end, as EarlyStopping does.
+        self._fit = callback_list_of_this_fit()
+        if self._fit is not None:
+            first = keras.callbacks.LambdaCallback(on_train_batch_end=self._check_lr)
+            last = keras.callbacks.LambdaCallback(on_train_batch_begin=self._set_lr, on_train_end=self._finish)
+            self._others = self._fit.callbacks
+            self._fit.callbacks = [first, *self._others, last]
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self.model.reset_metrics()
@@ -125,7 +131,17 @@ class LRFinder(Callback):
 
     def _set_lr(self, batch: int, logs: Any = None) -> None:
         # On JAX, reading the property brings the state that training works on back into the model.
-        self.model.optimizer.learning_rate = self._test.lr
+        optimizer = self.model.optimizer
+        optimizer.learning_rate = self._test.lr
+        self._lr_set = current_lr(optimizer)
+
+    def _check_lr(self, batch: int, logs: Any = None) -> None:
+        got = current_lr(self.model.optimizer)
+        if got != self._lr_set:
+            raise ValueError(
+                f"the optimizer's learning_rate must be left to LRFinder until the batch has ended, got {got} where "
+                f"{self._lr_set} was set: leave out the callback, or the line of train_step, that sets it"
+            )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._rows.append(dict(logs or {}))
@@ -144,13 +160,12 @@ class LRFinder(Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         self._test.stop("interrupted")
-        if self.model.history is None:
-            self.restore()
+        if self._fit is None:
+            self._finish()
 
     def _finish(self, logs: Any = None) -> None:
-        """Restore after callbacks that set the weights at the end of training, as EarlyStopping does."""
-        keeper = self.model.history
-        del keeper.on_train_batch_begin, keeper.on_train_end
+        if self._fit is not None:
+            self._fit.callbacks = self._others
         self.restore()
         self._before = None
 
