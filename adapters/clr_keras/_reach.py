@@ -19,6 +19,7 @@ _CLOSED = {*sys.stdlib_module_names, "numpy", "jax", "jaxlib", "tensorflow", "to
 """Packages whose objects are not looked into, but for torch's modules and data loaders."""
 _OPEN = ("collections", "types", "argparse")
 """Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
+TENSORFLOW_GENERATORS = "tensorflow.python.ops.stateful_random_ops"
 
 
 @dataclass
@@ -102,6 +103,8 @@ def _value(one: Any, memory: dict[Any, PutBack]) -> Noted | None:
             return Noted(replicas)
         value = one.numpy()
         return Noted((), [lambda: one.assign(value)])
+    if _is_of(one, TENSORFLOW_GENERATORS, "Generator"):
+        return Noted([one.state])
     return _torch_tensor(one, memory) if _is_of(one, "torch", "Tensor") else None
 
 

@@ -97,8 +97,9 @@ def _tensorflow_context() -> Any:
 
 
 def _global_generators() -> list[Any]:
-    """What TensorFlow draws the seeds of its operations from."""
-    return [getattr(_tensorflow_context(), "_rng", None)]
+    """What TensorFlow draws the seeds of its operations from, and ``tf.random``'s own generator if there is one."""
+    own = getattr(sys.modules.get(_reach.TENSORFLOW_GENERATORS), "global_generator", None)
+    return [getattr(_tensorflow_context(), "_rng", None), own]
 
 
 def _keep_tensorflow_modes() -> list[Callable[[], None]]:

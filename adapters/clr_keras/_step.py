@@ -63,7 +63,7 @@ class Step:
         self._per_update = steps_per_update(model.optimizer)
         self._until_update = self._per_update - training_steps(model.optimizer) % self._per_update
         self._to_check = _CHECKED_UPDATES
-        has_own_step = type(model).train_step is not keras.Model.train_step
+        has_own_step = getattr(model.train_step, "__func__", None) is not keras.Model.train_step
         if model.optimizer.built and all(map(has_variable_lr, optimizers)) and not has_own_step:
             return
         strategy = getattr(model, "_distribute_strategy", None)  # of tf.distribute

@@ -127,6 +127,17 @@ class Masking(layers.Layer):  # type: ignore[misc, name-defined]
         return x * self.mask
 
 
+class Drawing(layers.Layer):  # type: ignore[misc, name-defined]
+    """A layer with a generator of TensorFlow's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noise = frameworks.load("tensorflow").random.Generator.from_seed(1)
+
+    def call(self, x: Any) -> Any:
+        return x + 0.1 * self.noise.normal(keras.ops.shape(x))
+
+
 class Refusing(np.ndarray):  # type: ignore[type-arg]
     """An array that may refuse to be written to, as a file that another program has closed."""
 
@@ -202,6 +213,18 @@ def own_step() -> Any:
     return compiled(OwnStep(inputs, layers.Dense(1)(layers.Dropout(0.5)(inputs))))
 
 
+def step_of_the_instance() -> Any:
+    model = dropout()
+    class_step = model.train_step
+
+    def train_step(*arguments: Any) -> Any:
+        x, y = arguments[-1]
+        return class_step(*arguments[:-1], (x, y))
+
+    model.train_step = train_step
+    return model
+
+
 def nested() -> Any:
     inner = keras.Sequential([keras.Input((COLUMNS,)), layers.Dense(3), layers.BatchNormalization()])
     return sequential(inner, layers.GaussianNoise(0.1))
@@ -254,6 +277,7 @@ SETUPS: dict[str, Callable[[], Any]] = {
     "attributes, compiled": lambda: sequential(Remembering(), layers.Dropout(0.5)),
     "subclassed, not built": lambda: compiled(Subclassed()),
     "a train_step of its own": own_step,
+    "a train_step of the instance": step_of_the_instance,
     "nested": nested,
     "spectral norm": lambda: sequential(layers.SpectralNormalization(layers.Dense(3))),
 }
@@ -265,6 +289,7 @@ if BACKEND != "tensorflow":
     del SETUPS["stateful recurrent"]  # which Keras cannot train on torch, and whose state JAX loses between steps
 if BACKEND == "tensorflow":
     SETUPS["a distribution strategy"] = mirrored
+    SETUPS["a generator of TensorFlow"] = lambda: sequential(Drawing())
 
 
 NOT_SETTABLE = (
@@ -340,6 +365,18 @@ def test_training_after_a_finder_is_training_without_one(name: str, fitted: bool
     plain.fit(x, y, batch_size=BATCH, epochs=0)  # builds what fit builds before its callbacks begin
     keras.utils.set_random_seed(4)
     assert after == trained(plain, shuffle=False)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a generator of TensorFlow")
+def test_the_global_generator_of_tensorflow_is_restored() -> None:
+    """Which no attribute of the model leads to."""
+    import tensorflow as tf
+
+    generator = tf.random.get_global_generator()
+    before = generator.state.numpy().tolist()
+    model = sequential(layers.Lambda(lambda x: x + tf.random.get_global_generator().normal(tf.shape(x))))
+    clr_keras.range_test(model, *arrays(), num_steps=3)
+    assert generator.state.numpy().tolist() == before
 
 
 class Refuse(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
