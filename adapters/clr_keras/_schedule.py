@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 import clr_core
 from clr_core import check
+from clr_core.schedules.arrays import check_range
 from clr_core.schedules.base import check_schedule
 from clr_core.schedules.keras_ops import KerasOps
 from clr_keras._describe import updaters
@@ -35,8 +37,9 @@ class ScheduleLR(keras.optimizers.schedules.LearningRateSchedule):  # type: igno
 
     Raises:
         TypeError: An argument is of the wrong kind; when called, the step is not an int.
-        ValueError: ``steps_per_update`` is below 1. On saving, a ``scale_fn`` was not registered with
-            ``clr_core.register_scale_fn``.
+        ValueError: ``steps_per_update`` is below 1. When called, the step is outside of 0..2**31-1, where that can be
+            seen: in a Python int, a NumPy array or an eager tensor of another dtype than int32. On saving, a
+            ``scale_fn`` was not registered with ``clr_core.register_scale_fn``.
 
     Example:
         >>> import clr_core, clr_keras, keras
@@ -102,11 +105,25 @@ def schedule_of(optimizer: Any, schedule: clr_core.Schedule | ScheduleLR) -> Sch
 
 def value_at(schedule: clr_core.Schedule, step: Any, steps_per_update: int = 1) -> Any:
     """The schedule's value, float32, at the update that training step ``step`` belongs to."""
+    if isinstance(step, int | np.integer):
+        check.whole("step", step, minimum=0)
+    elif isinstance(step, np.ndarray) and step.dtype.kind in "iu":
+        check_range(step, np)
     step = ops.convert_to_tensor(step)
     if "int" not in keras.backend.standardize_dtype(step.dtype):
         raise TypeError(f"step must be an int or a tensor of ints, got dtype {step.dtype}")
+    if _can_be_read(step):
+        check_range(step, _XP)
     # TensorFlow counts in int64, and would divide that to float64, which not every device has.
     step = ops.cast(step, "int32")
     if steps_per_update > 1:
         step = step // steps_per_update
     return ops.cast(schedule.evaluate(step, _XP), "float32")
+
+
+def _can_be_read(step: Any) -> bool:
+    """Whether a tensor may have values beyond int32, and they can be looked at without disturbing a training step."""
+    # An optimizer counts in int32 on JAX and torch: to read that would wait for the device, or break a compiled step.
+    if keras.backend.standardize_dtype(step.dtype) == "int32":
+        return False
+    return keras.backend.backend() != "tensorflow" or hasattr(step, "numpy")  # which only an eager tensor has

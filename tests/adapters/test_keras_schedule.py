@@ -236,6 +236,23 @@ def test_a_wrong_argument_is_refused() -> None:
         clr_keras.ScheduleLR(TRIANGULAR2)(1.0)
 
 
+@pytest.mark.parametrize(
+    "step",
+    [-1, 2**31, np.int64(-1), np.int64(2**31 + 653), np.array([0, -1]), np.array([2**31], np.uint32)],
+    ids=lambda step: f"{type(step).__name__} {step}",
+)
+@pytest.mark.parametrize("steps_per_update", [1, 4])
+def test_a_step_that_is_visibly_out_of_range_is_refused(step: Any, steps_per_update: int) -> None:
+    """As core does, before a cast to int32 makes another step of it."""
+    lr = clr_keras.ScheduleLR(TRIANGULAR2, steps_per_update=steps_per_update)
+    with pytest.raises(ValueError, match="step must be an int"):
+        lr(step)
+    tensor = keras.ops.convert_to_tensor(np.asarray(step))
+    if keras.backend.standardize_dtype(tensor.dtype) != "int32":  # which JAX has made of an int64
+        with pytest.raises(ValueError, match="step must be an int"):
+            lr(tensor)
+
+
 def test_every_public_name_is_listed() -> None:
     """__all__ has what the package gives out, and nothing else."""
     public = {name for name, value in vars(clr_keras).items() if not name.startswith("_") and callable(value)}
