@@ -37,7 +37,8 @@ class CountsTrainingSteps(Callback):
     """A callback that knows the number of the training step, counted on the host.
 
     It reads the optimizer's own count once at the beginning of each epoch, and so is right after
-    ``BackupAndRestore``, in a second ``fit`` and where the data ended in the middle of an execution.
+    ``BackupAndRestore``, in a second ``fit`` and where the data ended in the middle of an execution. Where nobody knows
+    how long the data are, it reads the count after each execution of several steps.
     """
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -52,10 +53,12 @@ class CountsTrainingSteps(Callback):
 
     def steps_just_made(self) -> range:
         """The training steps of the execution that ended: one, or up to ``steps_per_execution``."""
+        first = (self._epoch_start or 0) + self._first_batch
         batches = self._steps_per_execution
         if self.params.get("steps"):
             batches = min(batches, self.params["steps"] - self._first_batch)
-        first = (self._epoch_start or 0) + self._first_batch
+        elif batches > 1:  # where the data ended in it, as only the optimizer knows
+            return range(first, training_steps(self.model.optimizer))
         return range(first, first + batches)
 
 

@@ -13,9 +13,10 @@ from clr_keras._schedule import ScheduleLR, given_schedule, schedule_of
 class LogLR(CountsTrainingSteps):
     """A callback that adds ``"lr"``, the learning rate just used, to the logs of every batch and epoch.
 
-    The value is the core schedule's, computed on the host: nothing is read from the device but the
-    optimizer's step count, once an epoch. Put it *before* the callbacks that use it:
-    ``[LogLR(schedule), keras.callbacks.TensorBoard(...)]``; the progress bar and ``History`` come last anyway.
+    The value is the core schedule's, computed on the host: nothing is read from the device but the optimizer's step
+    count, once an epoch, or once an execution of several steps on data of unknown length. Put it *before* the callbacks
+    that use it: ``[LogLR(schedule), keras.callbacks.TensorBoard(...)]``; the progress bar and ``History`` come last
+    anyway.
 
     Args:
         schedule: The schedule the optimizer was given, or its ``ScheduleLR``.

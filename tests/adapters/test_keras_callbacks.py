@@ -352,6 +352,29 @@ def test_the_logs_have_the_last_learning_rate_of_an_execution() -> None:
     assert logged.lrs == pytest.approx([3.0, 7.0, 9.0, 13.0, 17.0, 19.0])
 
 
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras on torch runs one step an execution")
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("down", [2, 3, 4])
+def test_data_of_unknown_length_may_end_within_an_execution(down: int, tmp_path: Any) -> None:
+    """Five batches, two an execution: the logs and the snapshots are those of the steps that were made."""
+
+    def batches() -> Any:
+        for row in np.eye(5):
+            yield row[None], np.zeros((1, 1))
+
+    class Logged(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            logged.append(logs["lr"])
+
+    logged: list[float] = []
+    schedule = clr_core.triangular(0.0, 1.0, step_size=2, step_size_down=down)
+    model = one_hot_model(5, keras.optimizers.SGD(clr_keras.ScheduleLR(schedule)), steps_per_execution=2)
+    snapshots = clr_keras.SnapshotEnsemble(schedule, tmp_path / "snapshots")
+    model.fit(batches(), shuffle=False, verbose=0, callbacks=[clr_keras.LogLR(schedule), snapshots, Logged()])
+    assert logged == pytest.approx([schedule(1), schedule(3), schedule(4)])
+    assert len(snapshots.paths) == (down < 4)  # whose cycle has six steps
+
+
 def test_the_logs_are_right_after_a_resume(tmp_path: Any) -> None:
     """BackupAndRestore moves the optimizer's counter; LogLR follows."""
 
