@@ -37,11 +37,14 @@ def batches(x: Any, y: Any, sample_weight: Any, *, batch_size: int, shuffle: boo
 
 def _is_iterable(x: Any) -> bool:
     """Whether ``x`` gives batches when iterated: a generator, a dataset, a loader, not (a tree of) arrays."""
-    return hasattr(x, "__iter__") and not hasattr(x, "shape") and not isinstance(x, list | tuple | dict)
+    return hasattr(x, "__iter__") and not hasattr(x, "shape") and not isinstance(x, list | tuple | dict | str)
 
 
 def _of_arrays(arrays: Batch, batch_size: int, shuffle: bool) -> Iterator[Batch]:
+    arrays = _map(_sliceable, arrays)
     leaves = [leaf for leaf in tree.flatten(arrays) if leaf is not None]
+    if not tree.flatten(arrays[0]) or arrays[0] is None:
+        raise TypeError(f"x must be arrays, trees of arrays or a dataset, got x={arrays[0]!r}")
     for leaf in leaves:
         if not hasattr(leaf, "shape"):
             raise TypeError(f"x, y and sample_weight must be arrays, trees of arrays or a dataset, got {leaf!r}")
@@ -114,7 +117,14 @@ def _map(function: Any, structure: Any) -> Any:
 def _rows(chosen: Any, leaf: Any) -> Any:
     if ops.is_tensor(leaf):
         return ops.take(leaf, chosen, axis=0)
+    if hasattr(leaf, "toarray"):
+        return _tensor(leaf[chosen].toarray())
     return _tensor(np.asarray(leaf)[chosen])
+
+
+def _sliceable(leaf: Any) -> Any:
+    """A matrix of ``scipy.sparse`` in the form that gives out its rows; anything else as it is."""
+    return leaf.tocsr() if hasattr(leaf, "tocsr") else leaf
 
 
 def _tensor(leaf: Any) -> Any:

@@ -133,6 +133,25 @@ def test_a_model_may_have_several_inputs(form: str) -> None:
     assert curve.losses == tuple(KNOWN)
 
 
+@pytest.mark.parametrize("form", ["csr_matrix", "coo_array"])
+def test_x_may_be_sparse(form: str) -> None:
+    """A matrix of scipy.sparse in any of its forms gives the losses of the dense one."""
+    sparse = frameworks.load("scipy.sparse")
+    x, y = np.eye(4, 3, dtype="float32"), np.arange(4.0).reshape(-1, 1)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    arguments = {"batch_size": 2, "num_steps": 4, "divergence": None}
+    dense = clr_keras.range_test(model, x, y, **arguments)
+    assert clr_keras.range_test(model, getattr(sparse, form)(x), y, **arguments) == dense
+
+
+@pytest.mark.parametrize("x", [None, [], "data.csv"])
+def test_x_must_be_data(x: Any) -> None:
+    """With what it was given in the sentence."""
+    with pytest.raises(TypeError, match="must be arrays, trees of arrays or a dataset, got"):
+        clr_keras.range_test(known_loss_model(), x, np.zeros((4, 1)))
+
+
 def test_the_validation_loss_is_recorded_where_validation_data_are_given() -> None:
     """evaluate after each update, with a metric of it."""
     model = known_loss_model(metrics=[keras.metrics.MeanMetricWrapper(lambda y, p: 2 * y, name="double")])
