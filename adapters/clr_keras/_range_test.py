@@ -76,14 +76,16 @@ def range_test(
     dropout, the attributes of its layers, the optimizer (not built, if it was not), metrics, the compiled functions,
     and the random states of Keras, Python, NumPy, TensorFlow and torch; also after an exception or any number of
     Ctrl-C. Ctrl-C takes effect when the update at hand has been made, and returns what is recorded, with stop reason
-    ``"interrupted"``.
+    ``"interrupted"``. Out of reach is where TensorFlow keeps the order of a ``tf.data.Dataset`` that shuffles: ``fit``
+    sees another than without the test, unless the dataset has a ``seed`` and is made anew after the test.
 
     Args:
         model: A compiled model. Its learning rate may be a number or a schedule. A ``MultiOptimizer`` keeps the
             ratios of its learning rates; the recorded one is that of the first of ``optimizer.optimizers``.
         x, y, sample_weight, class_weight, shuffle: Data as ``fit`` takes it: arrays (one, or a list, tuple or
-            dict), a ``tf.data.Dataset``, a ``PyDataset``, a generator, any other iterable of batches. Data that runs
-            out is iterated over again. ``shuffle`` is for arrays and ``PyDataset``.
+            dict; rows of a ``scipy.sparse`` matrix become dense), a ``tf.data.Dataset``, a ``PyDataset``, a generator,
+            any other iterable of batches. Data that runs out is iterated over again. ``shuffle`` is for arrays and
+            ``PyDataset``.
         batch_size: Samples in a batch, for arrays.
         start_lr, end_lr, num_steps, mode, divergence: As in ``clr_core.RangeTest``. Where the optimizer
             accumulates gradients, each of the ``num_steps`` updates takes that many batches and records their mean
@@ -99,7 +101,8 @@ def range_test(
     Raises:
         TypeError: An argument is of the wrong kind.
         ValueError: An argument is out of its range, the model is not compiled, the data runs out, there is no
-            such metric, or the model's own ``train_step`` does not update the weights by ``model.optimizer``.
+            such metric, something cannot be put back, or the model's own ``train_step`` does not update the weights by
+            ``model.optimizer``.
 
     Example:
         >>> import clr_keras, keras, numpy as np
