@@ -88,7 +88,9 @@ def range_test(
     recorded, with stop reason ``"interrupted"``; out of a scan comes KeyboardInterrupt once it has ended.
     Nothing you pass is changed or donated, and the random states of Python, NumPy and torch, which a loader
     may draw from, are restored, also after any number of Ctrl-C. The learning rate used is the one recorded,
-    rounded to float32; a ``tx`` whose updates do not scale with it is refused.
+    rounded to float32; a ``tx`` whose updates do not scale with it is refused. Your functions run in your dtype
+    promotion, ``tx`` in the standard one, since Optax does not know strict promotion; under ``jax.disable_jit``
+    nothing is compiled.
 
     Args:
         loss_fn: ``loss_fn(params, batch) -> loss``, traceable. With ``state``, ``rng`` or ``has_aux`` it

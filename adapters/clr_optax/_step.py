@@ -10,7 +10,10 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from clr_optax._promotion import current_promotion, promoting
 from clr_optax._sweep import Sweep
+
+apply_updates = promoting("standard")(optax.apply_updates)
 
 
 class Training(NamedTuple):
@@ -69,10 +72,13 @@ def make_step(
         keywords = {} if rng is None else {"rng": jax.random.fold_in(rng, number)}
         gradient = jax.value_and_grad(objective, has_aux=True)
         (loss, (new_state, aux)), grads = gradient(trained(params), state, batch, keywords)
-        updates, new_opt_state = optimizer.update(
-            lr, grads, opt_state, params, loss, lambda now: objective(now, state, batch, keywords)[0]
-        )
-        after = Training(optax.apply_updates(params, updates), new_opt_state, new_state)
+
+        @promoting(current_promotion())
+        def loss_at(params: Any) -> Any:
+            return objective(params, state, batch, keywords)[0]
+
+        updates, new_opt_state = optimizer.update(lr, grads, opt_state, params, loss, loss_at)
+        after = Training(apply_updates(params, updates), new_opt_state, new_state)
         # A float32 rate turns some half-precision states into float32; a Python number, as in training, would not.
         after = jax.tree.map(lambda new, old: lax.convert_element_type(new, old.dtype), after, training)
         if evaluate is not None:

@@ -18,6 +18,7 @@ import optax
 from clr_optax._current_lr import find, injected_lrs, is_injected_lr
 from clr_optax._describe import has_trace, name_of
 from clr_optax._probe import not_following, nothing_moves, update_sizes
+from clr_optax._promotion import promoting
 
 RULE = (
     "tx must be a function from a learning rate to an optimizer, such as optax.adam or "
@@ -40,6 +41,7 @@ class Sweep(NamedTuple):
     """Whether its state holds an ``optax.trace``, the momentum of SGD."""
 
 
+@promoting("standard")
 def sweep(tx: Any, shapes: Any, start_lr: float) -> Sweep:
     """``tx`` with the learning rate as an argument; several rates in its state keep their ratios.
 
@@ -59,9 +61,11 @@ def sweep(tx: Any, shapes: Any, start_lr: float) -> Sweep:
     _check(opt_state, shapes)
     ignored: set[str] = set()
 
+    @promoting("standard")
     def init(params: Any, ratios: Any) -> Any:
         return _with_lr(build(first).init(params), first, ratios)
 
+    @promoting("standard")
     def update(
         lr: jax.Array, grads: Any, state: Any, params: Any, loss: jax.Array, objective: Objective, ratios: Any
     ) -> tuple[Any, Any]:
@@ -82,9 +86,9 @@ def sweep(tx: Any, shapes: Any, start_lr: float) -> Sweep:
         return rates, *update_sizes(shapes, partial(init, ratios=ratios), partial(update, ratios=ratios), number)
 
     # Some optimizers take any extra argument, some only their own.
-    while isinstance(lowered := _lowered(probe), str):
-        ignored.add(lowered)
-    rates, sizes, differences = jax.device_get(lowered.compile()())
+    while isinstance(probed := _probed(probe), str):
+        ignored.add(probed)
+    rates, sizes, differences = jax.device_get(probed)
     if nothing_moves(sizes):
         rates, sizes, differences = jax.device_get(jax.jit(partial(probe, 1))())
     if not is_function and not rates:
@@ -181,10 +185,10 @@ def _traced(trace: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _lowered(probe: Callable[[], Any]) -> Any:
-    """The probe, ready to compile, or the name of an extra argument that the optimizer does not take."""
+def _probed(probe: Callable[[], Any]) -> Any:
+    """What the probe finds, or the name of an extra argument that the optimizer does not take."""
     try:
-        return _traced(jax.jit(probe).lower)
+        return _traced(jax.jit(probe))
     except TypeError as error:
         found = re.search(r"unexpected keyword argument '(value|grad|value_fn|obj_fn|grad_fn)'", str(error))
         if found is None:

@@ -243,6 +243,68 @@ def test_an_iterator_need_not_last_longer_than_the_test() -> None:
     assert_same_curve(range_test(loss_fn, PARAMS, optax.sgd, just_enough, **SETTINGS), expected)
 
 
+def opaque_sam(lr: Any) -> Any:
+    ascent = optax.chain(optax.contrib.normalize(), optax.sgd(0.05))
+    return optax.contrib.sam(optax.sgd(lr), ascent, opaque_mode=True)
+
+
+@pytest.mark.parametrize(
+    "mode", [lambda: jax.numpy_dtype_promotion("strict"), jax.disable_jit], ids=["strict", "no jit"]
+)
+@pytest.mark.parametrize(
+    ("form", "tx", "dtype"),
+    [
+        ("scan", optax.sgd, jnp.float32),
+        ("loop", optax.adamw, jnp.float32),
+        ("seeds", optax.inject_hyperparams(optax.sgd)(learning_rate=0.3), jnp.float32),
+        ("scan", opaque_sam, jnp.bfloat16),
+    ],
+    ids=["scan", "loop", "seeds", "bfloat16"],
+)
+def test_the_curve_is_the_same_in_every_mode_of_jax(mode: Any, form: str, tx: Any, dtype: Any) -> None:
+    """Strict promotion, which Optax's Adam is not written for, and no compilation at all."""
+    params = jax.tree.map(lambda leaf: leaf.astype(dtype), PARAMS)
+
+    def cast(params: Any, batch: Any) -> Any:
+        return loss_fn(params, jax.tree.map(lambda leaf: leaf.astype(dtype), batch))
+
+    def curve() -> clr_core.LRCurve:
+        batches = batches_again_and_again() if form == "loop" else (X, Y)
+        seeds: Any = 2 if form == "seeds" else None
+        found: Any = range_test(cast, params, tx, batches, start_lr=1e-3, end_lr=0.1, num_steps=4, seeds=seeds)
+        return found[1] if seeds else found
+
+    expected = curve()
+    with mode():
+        assert_same_curve(curve(), expected, rtol=1e-5 if dtype == jnp.float32 else 2**-6)
+
+
+def test_functions_of_the_user_keep_their_promotion() -> None:
+    """Strict where the caller is strict: the loss, also where the optimizer calls it, the metric and evaluate."""
+    seen = []
+
+    def watch(value: Any) -> Any:
+        seen.append(jax.config.jax_numpy_dtype_promotion)
+        return value
+
+    with jax.numpy_dtype_promotion("strict"):
+        curve = range_test(
+            lambda params, batch: watch(loss_fn(params, batch)),
+            lambda key: watch(init(key)),
+            opaque_sam,
+            (X, Y),
+            evaluate=lambda params: watch((loss_fn(params, (X[0], Y[0])), params["above"])),
+            metric=lambda aux: watch(jnp.sum(aux)),
+            num_steps=2,
+            seeds=1,
+        )[0]
+        assert len(curve) == 2
+        with pytest.raises(Exception, match="promotion"):
+            range_test(lambda params, batch: jnp.float16(0) + loss_fn(params, batch), PARAMS, optax.sgd, (X, Y))
+    assert set(seen) == {"strict"}
+    assert len(seen) >= 5
+
+
 @pytest.mark.parametrize("form", ["scan", "loop"])
 def test_training_steps_are_traced_once(form: str) -> None:
     """Sixty updates at sixty rates: one trace of the loss function to differentiate it, no more."""
