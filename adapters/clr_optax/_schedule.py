@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from clr_core import Schedule
-from clr_core.schedules.arrays import whole_steps
+from clr_core.schedules.arrays import check_range, whole_steps
 from clr_core.schedules.base import check_schedule
+from clr_optax._promotion import promoting
 
 
 def schedule_lr(schedule: Schedule) -> Callable[[Any], jax.Array]:
@@ -34,8 +35,8 @@ def schedule_lr(schedule: Schedule) -> Callable[[Any], jax.Array]:
 
     Raises:
         TypeError: ``schedule`` is not a core schedule; when called, the count is not an int.
-        ValueError: The schedule has values that overflow float32; when called, a Python int is above
-            2**31-1.
+        ValueError: The schedule has values that overflow float32; when called, a count is above 2**31-1.
+            Under ``jit`` that is not checked.
 
     Example:
         >>> import clr_core, clr_optax, jax, optax
@@ -56,9 +57,18 @@ def schedule_lr(schedule: Schedule) -> Callable[[Any], jax.Array]:
     def lr(count: Any) -> jax.Array:
         if type(count) is int:
             return jnp.asarray(schedule(max(count, 0)), jnp.float32)
-        # The core formulas multiply ints by floats, which strict promotion refuses.
-        with jax.numpy_dtype_promotion("standard"):
-            steps = jnp.maximum(whole_steps(count, jnp), 0)
-            return jnp.asarray(schedule.evaluate(steps, jnp), jnp.float32)
+        if isinstance(count, np.ndarray | np.generic):
+            # In NumPy: JAX would wrap an int64 around to an int32 before anything could be checked.
+            steps = np.maximum(count, 0) if count.dtype.kind == "i" else count
+            return jnp.asarray(schedule(steps), jnp.float32)
+        return of_array(count)
+
+    # The core formulas multiply ints by floats, which strict promotion refuses.
+    @promoting("standard")
+    def of_array(count: Any) -> jax.Array:
+        steps = jnp.maximum(whole_steps(count, jnp), 0)
+        if steps.dtype.itemsize > 4:  # Optax's own counts, int32, need not be waited for
+            check_range(steps, jnp)
+        return jnp.asarray(schedule.evaluate(steps, jnp), jnp.float32)
 
     return lr

@@ -75,6 +75,8 @@ class Schedule:
             if isinstance(step, Integral) or not hasattr(step, "__array_namespace__"):
                 return self(check.whole("step", step, minimum=0))
             xp = step.__array_namespace__()
+        elif isinstance(step, int):
+            step = check.whole("step", step, minimum=0)
         xp = namespace_of(xp)
         step = whole_steps(step, xp)
         check_range(step, xp)

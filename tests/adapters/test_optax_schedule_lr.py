@@ -273,10 +273,23 @@ def test_counts_that_are_not_whole_are_refused(count: Any) -> None:
         clr_optax.schedule_lr(WAVE)(count)
 
 
-def test_a_count_past_int32_is_refused() -> None:
-    """A Python int can be larger than any count of Optax."""
-    with pytest.raises(ValueError, match=r"step must be an int in 0\.\.2147483647"):
-        clr_optax.schedule_lr(WAVE)(2**31)
+@pytest.mark.parametrize(("large", "dtype"), [(2**31 + 653, "int64"), (2**31, "uint32"), (2**40 + 7, "uint64")])
+@pytest.mark.parametrize("make", [np.array, np.atleast_2d, jnp.array], ids=["NumPy", "NumPy 2d", "JAX"])
+def test_a_count_past_int32_is_refused(make: Any, large: int, dtype: str, x64: bool, promotion: None) -> None:
+    """By the number it is, not by what an int32 would make of it; a Python int and a NumPy scalar as well."""
+    if make is jnp.array and not x64 and dtype != "uint32":
+        pytest.skip("without x64 JAX has no int of 64 bits")
+    lr = clr_optax.schedule_lr(WAVE)
+    for count in (large, np.dtype(dtype).type(large), make(np.array([3, large], dtype))):
+        with pytest.raises(ValueError, match=rf"step must be an int .*2147483647, got .*step={large}$"):
+            lr(count)
+
+
+@pytest.mark.parametrize("count", [-(2**31) - 1, -(2**40)], ids=str)
+def test_a_count_below_int32_is_before_the_beginning(count: int, x64: bool) -> None:
+    """It does not come back as a large one."""
+    lr = clr_optax.schedule_lr(clr_core.linear_decay(0.5, 10))
+    assert float(lr(count)) == float(lr(np.int64(count))) == float(lr(np.array(count))) == 0.5
 
 
 def test_a_schedule_that_overflows_float32_is_refused() -> None:

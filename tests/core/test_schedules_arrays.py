@@ -80,6 +80,28 @@ def test_a_step_past_the_last_is_refused(make: Callable[..., Any]) -> None:
         LONG(make([3, 2**31], "int64"), xp=namespace(make))
 
 
+@EVERY_ARRAY
+@pytest.mark.parametrize(
+    ("large", "dtype"),
+    [(2**31, "uint32"), (2**32 - 1, "uint32"), (2**31, "uint64"), (2**40 + 7, "uint64"), (2**64 - 1, "uint64")],
+)
+def test_an_unsigned_step_past_the_last_is_refused(make: Callable[..., Any], large: int, dtype: str) -> None:
+    """By the number it is, not by the negative one that a signed int of that width makes of it."""
+    if dtype == "uint64" and make in (jax_array, keras_tensor):
+        pytest.skip("JAX has no uint64 here, and of Keras's backends one is JAX")
+    with pytest.raises(ValueError, match=f"got an array with step={large}$"):
+        LONG(make([3, large], dtype), xp=namespace(make))
+
+
+@pytest.mark.parametrize("wrong", [2**31, 2**32 + 5, -(2**31) - 1, -(2**32) + 5])
+def test_a_step_that_the_namespace_would_wrap_is_refused(wrong: int) -> None:
+    """JAX turns NumPy's int64 into int32: what it is there is not what was asked for."""
+    numpy, jax = frameworks.load("numpy"), frameworks.load("jax.numpy")
+    for step in (wrong, numpy.int64(wrong), numpy.array([3, wrong])):
+        with pytest.raises(ValueError, match=f"step must be an int .*step={wrong}$"):
+            LONG(step, xp=jax)
+
+
 def test_a_number_with_a_namespace_is_checked() -> None:
     """``schedule(-5, xp=numpy)`` is refused as ``schedule(-5)`` is."""
     numpy = frameworks.load("numpy")
