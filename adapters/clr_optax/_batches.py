@@ -75,7 +75,7 @@ def one_by_one(batches: Iterable[Any], num_steps: int, gate: Gate) -> Iterator[A
 def _check_arrays(batch: Any) -> None:
     """Refuse what JAX cannot compute with, such as the tensors of a DataLoader."""
     for path, leaf in jax.tree_util.tree_flatten_with_path(batch)[0]:
-        if not _is_numeric(leaf):
+        if not is_numeric(leaf):
             kind = f"{type(leaf).__module__}.{type(leaf).__qualname__}"
             raise TypeError(
                 f"batches must hold NumPy or JAX arrays of numbers, got {kind} at batch{jax.tree_util.keystr(path)}: "
@@ -84,7 +84,8 @@ def _check_arrays(batch: Any) -> None:
             )
 
 
-def _is_numeric(leaf: Any) -> bool:
+def is_numeric(leaf: Any) -> bool:
+    """Whether JAX can compute with it."""
     if isinstance(leaf, np.ndarray | np.generic):
         return leaf.dtype.kind not in "OSUMm"
     return isinstance(leaf, jax.Array | bool | int | float | complex) or hasattr(leaf, "__jax_array__")

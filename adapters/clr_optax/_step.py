@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from clr_optax._batches import is_numeric
 from clr_optax._promotion import current_promotion, promoting
 from clr_optax._sweep import Sweep
 
@@ -51,21 +52,30 @@ def make_step(
         (True, True): "(loss, (new_state, aux))",
     }[has_state, has_aux]
 
+    aux_remedy = f"pass has_aux=True if it returns {'(loss, (new_state, aux))' if has_state else '(loss, aux)'}"
+
     def pair(value: Any) -> tuple[Any, Any]:
         return _pair(value, f"loss_fn must return {returns} here")
 
+    def loss_of(value: Any) -> jax.Array:
+        rule = f"loss_fn must return {returns} here, with a loss that is one floating-point number"
+        loss = _number(rule, value, "" if has_aux else f": {aux_remedy}")
+        if not jnp.issubdtype(loss.dtype, jnp.floating):
+            raise TypeError(f"{rule}, got dtype {loss.dtype}")
+        return loss
+
     def objective(params: Any, state: Any, batch: Any, keywords: dict[str, Any]) -> tuple[Any, Any]:
         if not has_state and not has_aux:
-            return loss_fn(params, batch, **keywords), (None, None)
+            return loss_of(loss_fn(params, batch, **keywords)), (None, None)
         if not has_state:
             loss, aux = pair(loss_fn(params, batch, **keywords))
-            return loss, (None, aux)
+            return loss_of(loss), (None, aux)
         # Rebuilt in this trace: Flax NNX refuses to write into variables that were made in another.
         own_state = jax.tree.map(lambda leaf: leaf, state)
         loss, rest = pair(loss_fn(params, batch, state=own_state, **keywords))
         new_state, aux = pair(rest) if has_aux else (rest, None)
-        _check_state(state, new_state)
-        return loss, (new_state, aux)
+        _check_state(state, new_state, "" if has_aux else f": {aux_remedy}")
+        return loss_of(loss), (new_state, aux)
 
     def step(training: Training, batch: Any, lr: Any, rng: Any, number: Any) -> tuple[Training, tuple[jax.Array, Any]]:
         params, opt_state, state = training
@@ -83,9 +93,11 @@ def make_step(
         after = jax.tree.map(lambda new, old: lax.convert_element_type(new, old.dtype), after, training)
         if evaluate is not None:
             evaluated = evaluate(evaluated_params(after.params), **({"state": after.state} if has_state else {}))
-            loss, aux = (evaluated, None) if metric is None else _pair(evaluated, _EVALUATE_RETURNS)
-        recorded = _scalar("loss", loss), None if metric is None else _scalar("metric", metric(aux))
-        return after, recorded
+            value, aux = (evaluated, None) if metric is None else _pair(evaluated, _EVALUATE_RETURNS)
+            loss = _number(
+                "evaluate must return a loss that is one number", value, ": it returns an aux for a metric only"
+            )
+        return after, (loss, None if metric is None else _number("metric must return one number", metric(aux)))
 
     return step
 
@@ -115,18 +127,25 @@ def _strong(leaf: Any) -> Any:
     return lax.convert_element_type(array, array.dtype)
 
 
-def _scalar(name: str, value: Any) -> Any:
-    if jnp.shape(value) != ():
-        raise ValueError(f"{name} must be one number, got an array of shape {jnp.shape(value)}")
-    return value
+def _number(rule: str, value: Any, remedy: str = "") -> jax.Array:
+    """The value as an array of one real number; the remedy is for what is no array at all."""
+    if not is_numeric(value):
+        raise TypeError(f"{rule}, got a {type(value).__name__}{remedy}")
+    if jnp.shape(value):
+        raise ValueError(f"{rule}, got an array of shape {jnp.shape(value)}: take its mean or its sum")
+    array = jnp.asarray(value)
+    if jnp.iscomplexobj(array):
+        raise TypeError(f"{rule}, got dtype {array.dtype}")
+    return array
 
 
-def _check_state(before: Any, after: Any) -> None:
-    def kinds(tree: Any) -> Any:
-        return jax.tree.map(lambda leaf: f"{jnp.result_type(leaf)}{list(jnp.shape(leaf))}", tree)
+def _check_state(before: Any, after: Any, remedy: str) -> None:
+    def kind(leaf: Any) -> str:
+        return f"{jnp.result_type(leaf)}{list(jnp.shape(leaf))}" if is_numeric(leaf) else type(leaf).__name__
 
-    if jax.tree.flatten(kinds(before)) != jax.tree.flatten(kinds(after)):
+    given, returned = (jax.tree.map(kind, tree) for tree in (before, after))
+    if jax.tree.flatten(given) != jax.tree.flatten(returned):
         raise ValueError(
             "loss_fn must return a state of the same structure, shapes and dtypes as it is given, "
-            f"got {kinds(after)} for {kinds(before)}"
+            f"got {returned} for {given}{remedy}"
         )
