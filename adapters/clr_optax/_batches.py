@@ -12,6 +12,7 @@ import numpy as np
 from clr_core import check
 from clr_core.range_test.batches import endless
 from clr_core.range_test.interrupts import Gate
+from clr_optax._arrays import check_values, is_numeric
 
 _RULE = (
     "batches must be a list or another iterable of batches, or a tuple, dict or array that "
@@ -74,6 +75,7 @@ def one_by_one(batches: Iterable[Any], num_steps: int, gate: Gate) -> Iterator[A
 
 def _check_arrays(batch: Any) -> None:
     """Refuse what JAX cannot compute with, such as the tensors of a DataLoader."""
+    check_values("batches", batch)
     for path, leaf in jax.tree_util.tree_flatten_with_path(batch)[0]:
         if not is_numeric(leaf):
             kind = f"{type(leaf).__module__}.{type(leaf).__qualname__}"
@@ -82,10 +84,3 @@ def _check_arrays(batch: Any) -> None:
                 "convert them, in a DataLoader by collate_fn=lambda examples: "
                 "jax.tree.map(lambda *leaves: np.stack(leaves), *examples)"
             )
-
-
-def is_numeric(leaf: Any) -> bool:
-    """Whether JAX can compute with it."""
-    if isinstance(leaf, np.ndarray | np.generic):
-        return leaf.dtype.kind not in "OSUMm"
-    return isinstance(leaf, jax.Array | bool | int | float | complex) or hasattr(leaf, "__jax_array__")

@@ -12,6 +12,7 @@ import numpy as np
 
 from clr_core import LRCurve, RangeTest, check
 from clr_core.range_test.interrupts import Gate, undisturbed
+from clr_optax._arrays import check_values
 from clr_optax._batches import number_of_batches, one_by_one, stack
 from clr_optax._params import read_params
 from clr_optax._restore import random_states_restored
@@ -90,7 +91,7 @@ def range_test(
     may draw from, are restored, also after any number of Ctrl-C. The learning rate used is the one recorded,
     rounded to float32; a ``tx`` whose updates do not scale with it is refused. Your functions run in your dtype
     promotion, ``tx`` in the standard one, since Optax does not know strict promotion; under ``jax.disable_jit``
-    nothing is compiled.
+    nothing is compiled; ``jax.debug_nans`` and ``jax.debug_infs`` are off, as a test may well diverge.
 
     Args:
         loss_fn: ``loss_fn(params, batch) -> loss``, traceable. With ``state``, ``rng`` or ``has_aux`` it
@@ -127,9 +128,9 @@ def range_test(
     Raises:
         TypeError: An argument is of the wrong kind; the learning rate in ``tx`` is fixed or is not the
             argument it takes; ``tx`` needs other extra arguments.
-        ValueError: An argument is out of its range; ``seeds`` is given with batches that cannot be stacked;
-            an iterator ends too soon; ``tx`` follows a schedule, searches for its own rate, accumulates
-            gradients, or is ``sam`` without ``opaque_mode=True``.
+        ValueError: An argument is out of its range, or holds deleted (donated) arrays; ``seeds`` is given with
+            batches that cannot be stacked; an iterator ends too soon; ``tx`` follows a schedule, searches for
+            its own rate, accumulates gradients, or is ``sam`` without ``opaque_mode=True``.
 
     Example:
         >>> import clr_core, clr_optax, jax.numpy as jnp, optax
@@ -151,6 +152,8 @@ def range_test(
             raise TypeError(f"loss_fn must be a function, got loss_fn={loss_fn!r}")
         if metric is not None and not has_aux and evaluate is None:
             raise TypeError("metric must come with has_aux=True or with evaluate: it reads the aux of one of them")
+        for argument, given in (("params", params), ("state", state), ("rng", rng)):
+            check_values(argument, given)
         _check_key(rng)
         init, shapes = read_params(params, several=seeds is not None)
         stacked = stack(batches, ramp.num_steps)
@@ -186,10 +189,21 @@ def range_test(
             test.record_all(outcomes(losses[seed], None if metrics is None else metrics[seed]))
         return [test.curve for test in tests]
 
-    return undisturbed(run)
+    # To diverge is what a range test does, and a scan does so to its end.
+    with jax.debug_nans(False), jax.debug_infs(False):
+        return undisturbed(run)
 
 
 def _check_key(rng: Any) -> None:
+    if rng is None:
+        return
+    rule = "rng must be a key made by jax.random.key, or None"
     dtype = getattr(rng, "dtype", None)
-    if rng is not None and (dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == "uint32")):
-        raise TypeError(f"rng must be a key made by jax.random.key, or None, got rng={check.shown(rng)}")
+    if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == "uint32"):
+        raise TypeError(f"{rule}, got rng={check.shown(rng)}")
+    try:
+        is_one = jnp.shape(jax.random.wrap_key_data(rng) if dtype == "uint32" else rng) == ()
+    except (TypeError, ValueError):
+        is_one = False
+    if not is_one:
+        raise ValueError(f"{rule}, got an array of shape {np.shape(rng)} and dtype {dtype}")

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from clr_optax._batches import is_numeric
+from clr_optax._arrays import is_numeric
 from clr_optax._promotion import current_promotion, promoting
 from clr_optax._sweep import Sweep
 
@@ -74,7 +74,8 @@ def make_step(
         own_state = jax.tree.map(lambda leaf: leaf, state)
         loss, rest = pair(loss_fn(params, batch, state=own_state, **keywords))
         new_state, aux = pair(rest) if has_aux else (rest, None)
-        _check_state(state, new_state, "" if has_aux else f": {aux_remedy}")
+        is_pair = isinstance(new_state, tuple) and len(new_state) == 2
+        _check_state(state, new_state, f": {aux_remedy}" if is_pair and not has_aux else "")
         return loss_of(loss), (new_state, aux)
 
     def step(training: Training, batch: Any, lr: Any, rng: Any, number: Any) -> tuple[Training, tuple[jax.Array, Any]]:

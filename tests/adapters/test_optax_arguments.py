@@ -235,6 +235,40 @@ def test_random_states_are_restored(fails: type[BaseException] | None) -> None:
     assert states() == before
 
 
+@pytest.mark.parametrize("argument", ["params", "state", "rng", "stack", "list", "iterator"])
+def test_donated_arrays_are_refused(argument: str) -> None:
+    """A step with donate_argnums deletes what it is given; where it is, and what to pass in its place."""
+    array = jnp.ones(4)
+    given: dict[str, Any] = {"params": 1.0, "batches": np.ones(4, np.float32)}
+    given |= {
+        "params": {"params": {"w": array}},
+        "state": {"state": [array]},
+        "rng": {"rng": (array := jax.random.key(0))} if argument == "rng" else {},
+        "stack": {"batches": array},
+        "list": {"batches": [(array, array)]},
+        "iterator": {"batches": iter([array])},
+    }[argument]
+    array.delete()
+    name = "batches" if argument in ("stack", "list", "iterator") else argument
+    with pytest.raises(ValueError, match=f"{name} must have values, got a deleted array at {name}.*donate_argnums"):
+        range_test(lambda params, batch: params**2, tx=optax.sgd, **given)
+
+
+def test_inside_of_jit_it_is_refused() -> None:
+    """A curve is made of numbers, which a function under jit has none of."""
+    with pytest.raises(
+        TypeError, match=r"params must have values.* at params\['above'\]: call range_test outside of jit"
+    ):
+        jax.jit(lambda params: range_test(loss_fn, params, optax.sgd, (X, Y)))(PARAMS)
+
+
+@pytest.mark.parametrize("make", [lambda: jax.random.split(jax.random.key(0), 3), lambda: np.zeros(3, np.uint32)])
+def test_several_keys_are_no_key(make: Any) -> None:
+    """Nor is a vector that no generator takes for its state."""
+    with pytest.raises(ValueError, match=r"rng must be a key made by .*, got an array of shape \(3,\) and dtype"):
+        range_test(lambda p, b, rng: loss_fn(p, b), PARAMS, optax.sgd, (X, Y), rng=make(), **SETTINGS)
+
+
 @pytest.mark.parametrize("rng", [0, 1.5, "key", np.zeros(2)])
 def test_a_seed_is_no_key(rng: Any) -> None:
     """``jax.random.key(0)`` is meant; keys of either style are taken."""

@@ -306,6 +306,16 @@ def test_functions_of_the_user_keep_their_promotion() -> None:
 
 
 @pytest.mark.parametrize("form", ["scan", "loop"])
+def test_to_diverge_is_no_error_while_looking_for_nans(form: str) -> None:
+    """``jax.debug_nans`` is for training: updates past the end of the test overflow as they are meant to."""
+    batches = (X, Y) if form == "scan" else batches_again_and_again()
+    with jax.debug_nans(True), jax.debug_infs(True):
+        curve = range_test(loss_fn, PARAMS, optax.sgd, batches, start_lr=1e-4, end_lr=1e30, num_steps=60)
+        assert jax.config.jax_debug_nans
+    assert curve.stop_reason == "diverged"
+
+
+@pytest.mark.parametrize("form", ["scan", "loop"])
 def test_training_steps_are_traced_once(form: str) -> None:
     """Sixty updates at sixty rates: one trace of the loss function to differentiate it, no more."""
     traces = 0
