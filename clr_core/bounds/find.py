@@ -26,6 +26,9 @@ WIDER = 100.0
 LONGER = 3
 """A test that leaves doubt is followed by one of that many times the updates."""
 
+FAR = 10.0
+"""Two suggestions for max_lr that many times apart contradict one another."""
+
 BEYOND_END = 3.0
 """A test that diverged within its first fifth is followed by one that ends at that many times its last LR."""
 
@@ -52,7 +55,8 @@ def find_bounds(
     The first test has 100 updates from 1e-7 to 10. If it is refused, or does not show the whole drop (start, fall and
     rise), the next test follows the advice of the refusal or the warning: it is longer, over a wider range. If it shows
     the whole drop but its confidence is below 0.8, the next test is longer. The bounds are those of the last test that
-    shows the whole drop, or else the geometric mean of all that give any. The series ends with a confident test, with a
+    shows the whole drop (the lower ones, with a warning, if an earlier test disagrees by more than a factor of 10), or
+    else the geometric mean of all that give any. The series ends with a confident test, with a
     longer one that shows the whole drop, or when ``max_updates`` are spent.
 
     Args:
@@ -107,7 +111,7 @@ def find_bounds(
         try:
             bounds = suggest_bounds(curve, plan, kind=kind)
             if _is_clear(bounds):
-                best = bounds
+                best = bounds if best is None else _decided(best, bounds)
             elif best is None or not _is_clear(best):
                 unclear.append(curve)
                 best = suggest_bounds(unclear, plan, kind=kind)
@@ -134,6 +138,18 @@ def _is_clear(bounds: Bounds) -> bool:
 def _is_enough(bounds: Bounds, made: _Range) -> bool:
     """Whether nothing more is to be tested: a longer test that is clear decides, however sure it is."""
     return (bounds.confidence >= SURE and not bounds.doubts) or (made.num_steps > FIRST_LENGTH and _is_clear(bounds))
+
+
+def _decided(before: Bounds, later: Bounds) -> Bounds:
+    """The later, longer test decides; where it says something else altogether, the one that says less, with a doubt."""
+    lower, higher = sorted((before, later), key=lambda bounds: bounds.max_lr)
+    if higher.max_lr <= FAR * lower.max_lr:
+        return later
+    doubt = (
+        f"Two range tests disagree: max_lr {before.max_lr:.3g}, then {later.max_lr:.3g}. These are the lower bounds: "
+        "test with other seeds, or train a little with both."
+    )
+    return replace(lower, confidence=lower.confidence / 2, doubts=(*lower.doubts, doubt))
 
 
 def _after_bounds(bounds: Bounds, made: _Range, left: int) -> _Range | None:

@@ -178,3 +178,17 @@ def test_a_loss_that_diverges_in_one_update_is_not_chased() -> None:
 
     assert find_bounds(run_range_test, max_updates=3000).max_lr < 1
     assert len(asked) <= 2
+
+
+@pytest.mark.parametrize("first_unit", [1e-3, 1.0])
+def test_of_two_tests_that_contradict_one_another_the_lower_bounds_are_taken(first_unit: float) -> None:
+    """As of a network that may jump to another solution in one test and not in the other; and the report says so."""
+    networks = [Network(first_unit, noise=0.4), Network(1e-3 / first_unit)]
+    given = iter(networks)
+    plan = clr_core.plan_cycles(epochs=12, steps_per_epoch=15)
+    bounds = find_bounds(lambda **wanted: next(given)(**wanted), plan)
+    assert len(networks[1].asked) == 1
+    assert bounds.max_lr < 1e-3
+    assert "Two range tests disagree: max_lr" in str(bounds)
+    assert bounds.confidence < 0.5
+    assert bounds.test_updates == sum(network.made for network in networks)
