@@ -128,7 +128,8 @@ def _torch_tensor(one: Any, memory: dict[Any, PutBack]) -> Noted:
 
     own = attributes(one)
     put_back, children = [*own.put_back], [*own.children]
-    if not is_traceable_wrapper_subclass(one) and not one.is_meta:
+    is_wrapper: bool = is_traceable_wrapper_subclass(one)
+    if not is_wrapper and not one.is_meta:
         put_back.append(_torch_place(one, memory))
     if one.is_leaf:
         put_back.append(_torch_leaf(one))

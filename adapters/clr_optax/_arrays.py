@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 
 def is_numeric(leaf: Any) -> bool:
@@ -19,7 +20,7 @@ def check_values(name: str, tree: Any) -> None:
     """Refuse arrays without values: donated to a jitted function, which deletes them, or traced by one."""
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         where = f"{name}{jax.tree_util.keystr(path)}"
-        if isinstance(leaf, jax.core.Tracer):
+        if isinstance(leaf, Tracer):
             raise TypeError(f"{name} must have values, got a traced array at {where}: call range_test outside of jit")
         if isinstance(leaf, jax.Array) and leaf.is_deleted():
             raise ValueError(

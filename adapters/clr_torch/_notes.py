@@ -94,9 +94,7 @@ def note(value: Any, is_data: bool, memory: dict[Any, PutBack] | None, *, is_nam
     if random_state is not None:
         return Noted((), [random_state])
     if _is_array(value):
-        if (is_data and not _may_be_order(value)) or not value.flags.writeable:
-            return None
-        return Noted(list(value.flat) if value.dtype.hasobject else (), [_array(value)])
+        return None if is_data and not _may_be_order(value) else _array(value)
     c_data = _c_data(value)
     if c_data is not None:
         return None if is_data and ctypes.sizeof(c_data) > ORDER_BYTES else Noted((), [_c_memory(c_data)])
@@ -271,9 +269,11 @@ def _is_array(value: Any) -> bool:
     return numpy is not None and isinstance(value, numpy.ndarray)
 
 
-def _array(array: Any) -> PutBack:
+def _array(array: Any) -> Noted | None:
+    if not array.flags.writeable:
+        return None
     content = array.copy()
-    return lambda: array.__setitem__(..., content)
+    return Noted(list(array.flat) if array.dtype.hasobject else (), [lambda: array.__setitem__(..., content)])
 
 
 def _c_data(value: Any) -> Any:
