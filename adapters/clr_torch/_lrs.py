@@ -59,7 +59,8 @@ class GroupLRs:
                 f"{len(self._groups)}, or others: add groups, and load an optimizer's state, before the range test"
             )
         for index, group in enumerate(groups):
-            self._compare(group["lr"], index)
+            if group["lr"] is not self._lrs[index]:
+                self._compare(group["lr"], index)
         versions = self._versions_now()
         if versions != self._parameter_versions:
             self._parameter_versions, self._have_moved = versions, True
@@ -78,9 +79,9 @@ class GroupLRs:
         if torch.compiler.is_compiling():  # a compiled step must not have its graph broken
             return
         groups = optimizer.param_groups
-        if not self._is_stepping:  # what forward() wrote to a parameter is no update
-            self._is_stepping, self._parameter_versions = True, self._versions_now()
         if not self._have_moved:
+            if not self._is_stepping:  # what forward() wrote to a parameter is no update
+                self._is_stepping, self._parameter_versions = True, self._versions_now()
             # A closure computes the gradients later; the first argument is the optimizer.
             has_closure = any(map(callable, (*args[1:], *kwargs.values())))
             self._has_gradients |= has_closure or any(
@@ -90,7 +91,7 @@ class GroupLRs:
             # The parameters inside may be copies of those outside.
             alike = place if len(groups) == len(self._groups) else None
             index = self._group_of.get(id(group["params"][0]), alike) if group["params"] else None
-            if index is not None:
+            if index is not None and group["lr"] is not self._lrs[index]:
                 self._compare(group["lr"], index)
 
     def _compare(self, lr: Any, index: int) -> None:
