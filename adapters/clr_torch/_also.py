@@ -12,13 +12,9 @@ def checked_also(also: Any) -> list[Any]:
     if not isinstance(also, list | tuple):
         raise TypeError(f"also must be a list of objects that a step changes, got also={also!r}")
     for index, each in enumerate(also):
-        if not _can_be_put_back(each):
+        if type(each) in ATOMS or note(each, False, None, is_named=True) is None:
             raise TypeError(
                 f"also must be a list of objects that a step changes, got also[{index}]={each!r}, of which nothing can "
                 "be put back"
             )
     return list(also)
-
-
-def _can_be_put_back(value: Any) -> bool:
-    return type(value) not in ATOMS and note(value, False, None, is_named=True) is not None

@@ -8,6 +8,9 @@ from typing import Any
 
 import clr_torch
 
+FROM_TRAINER = ("accumulation_steps", "clip_grad_norm", "autocast", "scaler", "loss_fn")
+"""The arguments that a trainer has itself."""
+
 
 def check_passed_on(arguments: dict[str, Any], owner: str, own: Collection[str]) -> None:
     """Raise unless ``clr_torch.range_test`` takes the keyword arguments, and none is the owner's to give."""

@@ -34,11 +34,6 @@ def initial_lr(group: Group) -> float:
     return float(group["initial_lr"] if "initial_lr" in group else group["lr"])
 
 
-def check_first_lr(optimizer: Optimizer) -> float:
-    """The LR the first group was built with, by which the others are measured."""
-    return lr_to_measure_by(optimizer.param_groups[0])
-
-
 def lr_to_measure_by(first: Group) -> float:
     """The LR the group was built with, to which others have a ratio."""
     lr = initial_lr(first)

@@ -14,7 +14,6 @@ from lightning.pytorch.utilities.signature_utils import (  # pyright: ignore[rep
 from torch.optim import Optimizer
 
 import clr_torch
-from clr_torch._also import checked_also
 from clr_torch._unchanged import unchanged
 
 
@@ -49,7 +48,7 @@ def curves_of(
 
     with unchanged(module):
         module.log = module.log_dict = _log_nothing
-        also = [*checked_also(arguments.pop("also", ())), *([] if datamodule is None else [datamodule])]
+        also = [*arguments.pop("also", ()), *([] if datamodule is None else [datamodule])]
         data = _Combined(loaders) if isinstance(loaders, dict | list | tuple | CombinedLoader) else loaders
         return clr_torch.range_test(module, optimizer, None, data, loss_fn=loss_fn, also=also, **arguments)
 

@@ -23,7 +23,7 @@ class GroupLRs:
     """
 
     def __init__(self, optimizers: Sequence[Optimizer], *, may_skip: bool) -> None:
-        first = groups_of.check_first_lr(optimizers[0])
+        first = groups_of.lr_to_measure_by(optimizers[0].param_groups[0])
         self._optimizers = optimizers
         self._groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         self._shares = [groups_of.initial_lr(group) / first for group in self._groups]

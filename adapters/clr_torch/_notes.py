@@ -269,11 +269,11 @@ def _is_array(value: Any) -> bool:
     return numpy is not None and isinstance(value, numpy.ndarray)
 
 
-def _array(array: Any) -> Noted | None:
-    if not array.flags.writeable:
+def _array(value: Any) -> Noted | None:
+    if not value.flags.writeable:
         return None
-    content = array.copy()
-    return Noted(list(array.flat) if array.dtype.hasobject else (), [lambda: array.__setitem__(..., content)])
+    content = value.copy()
+    return Noted(list(value.flat) if value.dtype.hasobject else (), [lambda: value.__setitem__(..., content)])
 
 
 def _c_data(value: Any) -> Any:

@@ -78,7 +78,7 @@ class ScheduleLR(LRScheduler):
         self.momentum = None if momentum is None else _schedules("momentum", momentum, groups)
         groups_of.refuse_shared_tensors("LR", [group["lr"] for group in groups], self.schedule)
         if isinstance(self.schedule, Schedule):
-            groups_of.check_first_lr(optimizer)
+            groups_of.lr_to_measure_by(groups[0])
         if self.momentum is not None:
             _check_momentum(self.momentum, groups)
         for group in groups:

@@ -9,7 +9,7 @@ import clr_core
 from clr_core import check
 from clr_core.bounds.network import KINDS
 from clr_torch._also import checked_also
-from clr_torch._arguments import check_passed_on
+from clr_torch._arguments import FROM_TRAINER, check_passed_on
 from clr_torch._unchanged import unchanged
 
 try:
@@ -22,8 +22,6 @@ except ModuleNotFoundError as error:
         raise
     message = "clr_torch.lightning needs lightning, which is not installed: pip install lightning"
     raise ModuleNotFoundError(message, name="lightning") from error
-
-_FROM_TRAINER = ("accumulation_steps", "clip_grad_norm", "autocast", "scaler", "loss_fn")
 
 
 @overload
@@ -79,7 +77,7 @@ class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
             raise TypeError(f"plan must be a CyclePlan, from clr_core.plan_cycles, got plan={plan!r}")
         check.choice("kind", kind, KINDS)
         checked_also(arguments.get("also", ()))
-        check_passed_on(arguments, "Trainer", _FROM_TRAINER)
+        check_passed_on(arguments, "Trainer", FROM_TRAINER)
         self._plan, self._kind, self._arguments = plan, kind, arguments
         self.bounds: clr_core.Bounds | None = None
 

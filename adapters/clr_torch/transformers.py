@@ -16,10 +16,8 @@ from torch import Tensor
 import clr_torch
 from clr_core import LRCurve
 from clr_torch._also import checked_also
-from clr_torch._arguments import check_passed_on
+from clr_torch._arguments import FROM_TRAINER, check_passed_on
 from clr_torch._unchanged import unchanged
-
-_FROM_TRAINER = ("accumulation_steps", "clip_grad_norm", "autocast", "scaler", "loss_fn")
 
 
 @overload
@@ -51,7 +49,7 @@ def range_test(trainer: Any, *, seeds: Sequence[int] | None = None, **arguments:
     if not all(hasattr(trainer, name) for name in ("compute_loss", "get_train_dataloader", "accelerator")):
         raise TypeError(f"trainer must be a transformers.Trainer, got trainer={trainer!r}")
     also = checked_also(arguments.pop("also", ()))
-    check_passed_on(arguments, "trainer", _FROM_TRAINER)
+    check_passed_on(arguments, "trainer", FROM_TRAINER)
     accelerator, args = trainer.accelerator, trainer.args
     if accelerator.num_processes > 1 or args.n_gpu > 1:
         raise ValueError(
