@@ -67,6 +67,34 @@ def updating(model: Any, optimizer: Any, outcome: Callable[[], Any]) -> Any:
     return train_step
 
 
+@pytest.mark.parametrize("where", ["class", "instance", "wrapper"])
+def test_a_zero_grad_of_the_optimizers_own_is_called(where: str) -> None:
+    """Only torch's own, which sets gradients to None, may be done without a call."""
+    calls: list[None] = []
+
+    class Counting(torch.optim.SGD):  # type: ignore[misc, name-defined]
+        def zero_grad(self, set_to_none: bool = True) -> None:
+            calls.append(None)
+            super().zero_grad(set_to_none)
+
+    class Wrapper(torch.optim.Optimizer):  # type: ignore[misc, name-defined]
+        def __init__(self, inner: Any) -> None:
+            self.optimizer, self.param_groups, self.defaults = inner, inner.param_groups, inner.defaults
+            self.state, self.zero_grad, self.step = inner.state, inner.zero_grad, inner.step
+
+    model, optimizer = linear()
+    if where != "instance":
+        optimizer = Counting(model.parameters(), lr=0.1)
+    if where == "wrapper":
+        optimizer = Wrapper(optimizer)
+    if where == "instance":
+        optimizer.zero_grad = lambda: (calls.append(None), torch.optim.SGD.zero_grad(optimizer))
+    curve = clr_torch.range_test(model, optimizer, mse, regression(), num_steps=8)
+    assert len(calls) == len(curve) == 8
+    plain = linear()
+    assert curve.losses == clr_torch.range_test(*plain, mse, regression(), num_steps=8).losses
+
+
 # The LR that is used is the LR that is recorded.
 
 
