@@ -1,22 +1,18 @@
-"""What is noted of an object, by its kind."""
+"""What is noted of an object that a step of torch may change; of what is Python's or NumPy's own, the core notes it."""
 
 from __future__ import annotations
 
-import collections
 import ctypes
 import enum
 import functools
-import operator
 import queue
-import random
 import sys
 import sysconfig
 import threading
 import types
 import weakref
 from array import array
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections import deque
 from typing import Any
 
 import torch
@@ -25,8 +21,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-PutBack = Callable[[], Any]
-"""Gives an object the content it had when it was noted."""
+from clr_core.range_test.notes import Noted, PutBack, attributes, contents
 
 LONG = 1000
 """Items from which a container in a dataset or sampler is taken for examples, whose content nothing changes."""
@@ -36,8 +31,7 @@ ORDER_BYTES = 2**24
 
 ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), torch.dtype,
                     torch.device, torch.Size, torch.layout, weakref.ProxyType, weakref.CallableProxyType})  # fmt: skip
-_PLAIN = frozenset({dict, list, set, collections.OrderedDict, collections.defaultdict, collections.deque})
-_CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, enum.Enum)
+_CODE = (type, types.FunctionType, types.ModuleType, enum.Enum)
 _OPEN = ("collections", "types", "argparse")
 """Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
 
@@ -55,15 +49,6 @@ _COMPILER = ("torch._", "torch.fx", "torch.compiler")
 """Packages whose objects are code that torch has made, not state."""
 
 
-@dataclass(slots=True)
-class Noted:
-    """What an object leads to, and how to put back what it holds itself."""
-
-    children: Collection[Any] = ()
-    put_back: list[PutBack] = field(default_factory=list)
-    is_data: bool = False
-
-
 def note(value: Any, is_data: bool, memory: dict[Any, PutBack] | None, *, is_named: bool = False) -> Noted | None:
     """What there is to note of an object; None of one that has no state of its own, or none that is ours to change.
 
@@ -73,55 +58,48 @@ def note(value: Any, is_data: bool, memory: dict[Any, PutBack] | None, *, is_nam
         memory: Where the memory behind tensors is noted, once however many of them share it; None to leave it out.
         is_named: Whether the user has handed it over, and it was not found inside something else.
     """
-    if type(value) in _PLAIN and not value:
-        return Noted((), [value.clear])
-    is_data = is_data or isinstance(value, DataLoader) or (isinstance(value, Dataset) and not is_named)
+    if is_data and _are_examples(value):
+        return None
     if isinstance(value, Tensor):
-        return None if is_data and not _may_be_order(value) else _tensor(value, memory)
-    if isinstance(value, bytearray | array):
-        return None if is_data and len(value) > ORDER_BYTES else Noted((), [_sequence(value)])
-    if isinstance(value, dict | list | set | collections.deque):
-        return _container(value, is_data)
-    if isinstance(value, tuple | frozenset):
-        return None if is_data and len(value) > LONG else Noted(value, [], is_data)
-    if isinstance(value, types.MethodType):
-        return Noted([value.__self__], [], is_data)
-    if isinstance(value, functools.partial):
-        return Noted([value.func, *value.args, *value.keywords.values()], [], is_data)
+        return _tensor(value, memory)
     if isinstance(value, _CODE):
-        return _object(value, is_data, is_entered=True) if is_named and isinstance(value, types.FunctionType) else None
-    random_state = _random_state(value)
-    if random_state is not None:
-        return Noted((), [random_state])
-    if _is_array(value):
-        return None if is_data and not _may_be_order(value) else _array(value)
-    c_data = _c_data(value)
-    if c_data is not None:
-        return None if is_data and ctypes.sizeof(c_data) > ORDER_BYTES else Noted((), [_c_memory(c_data)])
-    if isinstance(value, torch.jit.ScriptModule):
-        return _script_module(value)
-    return _object(value, is_data, is_entered=is_named)
+        return attributes(value) if is_named and isinstance(value, types.FunctionType) else None
+    found = contents(value)
+    if found is not None:
+        is_order = is_data and isinstance(value, list | deque) and len(value) > LONG
+        return Noted((), found.put_back) if is_order else found
+    return _in_c(value) or _object(value, is_entered=is_named)
 
 
-def _may_be_order(value: Any) -> bool:
-    """Whether a tensor or array of a dataset or sampler may be an order of its examples, or a mask of them."""
+def _are_examples(value: Any) -> bool:
+    """Whether an object of a dataset or sampler is too large, or of the wrong kind, for an order of its examples."""
     if isinstance(value, Tensor):
-        is_whole = value.layout is torch.strided and not (value.is_floating_point() or value.is_complex())
-        return is_whole and value.dim() == 1 and value.untyped_storage().nbytes() <= ORDER_BYTES
-    return value.ndim == 1 and value.dtype.kind in "iub" and value.nbytes <= ORDER_BYTES
+        if value.layout is not torch.strided or value.is_floating_point() or value.is_complex():
+            return True
+        return value.dim() != 1 or value.untyped_storage().nbytes() > ORDER_BYTES
+    if isinstance(value, dict | set | tuple | frozenset):
+        return len(value) > LONG
+    if isinstance(value, list | deque | bytearray | array):
+        return sys.getsizeof(value) > ORDER_BYTES
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):
+        return bool(value.ndim != 1 or value.dtype.kind not in "iub" or value.nbytes > ORDER_BYTES)
+    c_data = _c_data(value)
+    return c_data is not None and ctypes.sizeof(c_data) > ORDER_BYTES
 
 
 def _tensor(tensor: Tensor, memory: dict[Any, PutBack] | None) -> Noted:
     """The memory behind it, where it lies and, of a leaf, its gradient; a wrapper is the tensors inside."""
     if is_lazy(tensor):
         raise ValueError("the model must have all its parameters, got a lazy one: run one batch through it first")
-    noted = _object(tensor, False, is_entered=True) or Noted()
+    own = attributes(tensor)
+    children, put_back = [*own.children], [*own.put_back]
     if not is_traceable_wrapper_subclass(tensor) and _has_memory(tensor):
-        noted.put_back.append(_place(tensor, memory))
+        put_back.append(_place(tensor, memory))
     if tensor.is_leaf:
-        noted.children = [*noted.children, tensor.grad]
-        noted.put_back.append(_leaf(tensor))
-    return noted
+        children.append(tensor.grad)
+        put_back.append(_leaf(tensor))
+    return Noted(children, put_back)
 
 
 def _has_memory(tensor: Tensor) -> bool:
@@ -180,100 +158,33 @@ _HOOKS = "_backward_hooks", "_post_accumulate_grad_hooks"
 
 def _leaf(tensor: Tensor) -> PutBack:
     requires_grad, gradient = tensor.requires_grad, tensor.grad
-    hooks = [(name, held, dict(held or {})) for name in _HOOKS for held in (getattr(tensor, name),)]
+    hooks = [(name, held, contents(held) or Noted()) for name in _HOOKS for held in (getattr(tensor, name),)]
 
     def put_back() -> None:
         if tensor.requires_grad is not requires_grad:
             tensor.requires_grad_(requires_grad)
         if tensor.grad is not gradient:
             tensor.grad = gradient
-        for name, held, items in hooks:
+        for name, held, noted in hooks:
             now = getattr(tensor, name)
-            if now:
-                _refill(now, items)
             if now is not held:
+                now.clear()  # torch goes on calling what is in it
                 setattr(tensor, name, held)
+            for each in noted.put_back:
+                each()
 
     return put_back
 
 
-def _sequence(value: Any) -> PutBack:
-    content = value[:]
-    return lambda: value.__setitem__(slice(None), content)
-
-
-def _container(value: Any, is_data: bool) -> Noted | None:
-    is_long = is_data and len(value) > LONG
-    if is_long and (isinstance(value, dict | set) or sys.getsizeof(value) > ORDER_BYTES):
-        return None
-    noted = Noted([], [], is_data)
-    if type(value) not in _PLAIN:
-        noted = _object(value, is_data, is_entered=True) or noted
-    if isinstance(value, dict):
-        items = dict(value)
-        noted.put_back.append(lambda: _refill(value, items))
-        keys = [key for key in value if type(key) not in ATOMS]
-        noted.children = [*noted.children, *keys, *value.values()]
-        return noted
-    members = list(value)
-    if not is_long:
-        noted.children = [*noted.children, *members]
-    if isinstance(value, list):
-        noted.put_back.append(lambda: None if _are_same(value, members) else value.__setitem__(slice(None), members))
-    else:
-        noted.put_back.append(lambda: None if _are_same(value, members) else _replace(value, members))
-    return noted
-
-
-def _refill(container: dict[Any, Any], items: dict[Any, Any]) -> None:
-    """Give a dict its items, unless it has them, in this order."""
-    if list(container) != list(items) or not _are_same(container.values(), items.values()):
-        container.clear()
-        container.update(items)
-
-
-def _are_same(value: Collection[Any], members: Collection[Any]) -> bool:
-    return len(value) == len(members) and all(map(operator.is_, value, members))
-
-
-def _replace(value: Any, members: list[Any]) -> None:
-    value.clear()
-    (value.update if isinstance(value, set) else value.extend)(members)
-
-
-def _random_state(value: Any) -> PutBack | None:
-    """Of a generator of random numbers, which no attribute tells of."""
+def _in_c(value: Any) -> Noted | None:
+    """What an object holds in C or C++, where no attribute leads; None of any other."""
     if isinstance(value, torch.Generator):
         state = value.get_state()
-        return lambda: value.set_state(state)
-    if isinstance(value, random.SystemRandom):
-        return lambda: None  # it has no state
-    if isinstance(value, random.Random):
-        numbers = value.getstate()
-        return lambda: value.setstate(numbers)
-    numpy = sys.modules.get("numpy")
-    if numpy is None:
-        return None
-    if isinstance(value, numpy.random.Generator | numpy.random.BitGenerator):
-        bits = value if isinstance(value, numpy.random.BitGenerator) else value.bit_generator
-        position = bits.state
-        return lambda: setattr(bits, "state", position)
-    if isinstance(value, numpy.random.RandomState):
-        before = value.get_state()
-        return lambda: value.set_state(before)
-    return None
-
-
-def _is_array(value: Any) -> bool:
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, numpy.ndarray)
-
-
-def _array(value: Any) -> Noted | None:
-    if not value.flags.writeable:
-        return None
-    content = value.copy()
-    return Noted(list(value.flat) if value.dtype.hasobject else (), [lambda: value.__setitem__(..., content)])
+        return Noted((), [lambda: value.set_state(state)])
+    if isinstance(value, torch.jit.ScriptModule):
+        return _script_module(value)
+    c_data = _c_data(value)
+    return None if c_data is None else Noted((), [_c_memory(c_data)])
 
 
 def _c_data(value: Any) -> Any:
@@ -304,51 +215,17 @@ def _script_module(module: torch.jit.ScriptModule) -> Noted:
     return Noted(children, [put_back])
 
 
-def _object(value: Any, is_data: bool, is_entered: bool = False) -> Noted | None:
-    """The attributes of an object; None of one that is not ours to set back."""
-    kind: type = type(value)
-    trains = isinstance(value, _TRAINS)
-    if not is_entered and not trains:
-        home = kind.__module__
+def _object(value: Any, *, is_entered: bool) -> Noted | None:
+    """The attributes of an object; None of one that has none, or is not ours to set back."""
+    if not is_entered and not isinstance(value, _TRAINS):
+        home = type(value).__module__
         if (_is_standard(home.partition(".")[0]) and home not in _OPEN) or home.startswith(_COMPILER):
             return None
-    own = getattr(value, "__dict__", None)
-    slots = _slots(kind)
-    if not isinstance(own, dict) and not slots:
-        return None
-    noted = Noted(is_data=is_data)
-    children: list[Any] = []
-    if isinstance(own, dict):
-        if not is_entered and not trains and any(type(each) in _SHARED for each in own.values()):
+        own = getattr(value, "__dict__", None)
+        if isinstance(own, dict) and any(type(each) in _SHARED for each in own.values()):
             return None
-        items = dict(own)
-        children += own.values()
-        noted.put_back.append(lambda: _put_back_attributes(value, kind, items))
-    for slot in slots:
-        held = getattr(value, slot, _ABSENT)
-        children.append(held)
-        noted.put_back.append(functools.partial(_put_back_slot, value, slot, held))
-    noted.children = children
-    return noted
-
-
-_ABSENT = object
-"""In place of what a slot without a value holds: code, of which nothing is noted."""
-
-
-def _put_back_attributes(value: Any, kind: type, items: dict[str, Any]) -> None:
-    if type(value) is not kind:  # as that of a layer that a parametrization was registered on
-        value.__class__ = kind
-    _refill(value.__dict__, items)
-
-
-def _put_back_slot(value: Any, slot: str, held: Any) -> None:
-    if getattr(value, slot, _ABSENT) is held:
-        return
-    if held is _ABSENT:
-        object.__delattr__(value, slot)
-    else:
-        object.__setattr__(value, slot, held)
+    found = attributes(value)
+    return found if found.put_back else None
 
 
 @functools.cache
@@ -356,17 +233,3 @@ def _is_standard(package: str) -> bool:
     """Whether it is the standard library's, and not a file of the user's that has the same name."""
     path = getattr(sys.modules.get(package), "__file__", None)
     return package in sys.stdlib_module_names and (path is None or path.startswith(_STANDARD_LIBRARY))
-
-
-@functools.cache
-def _slots(kind: type) -> tuple[str, ...]:
-    found: list[str] = []
-    for base in kind.__mro__:
-        slots = vars(base).get("__slots__", ())
-        names = (slots,) if isinstance(slots, str) else tuple(slots)
-        found += [
-            f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
-            for name in names
-            if name not in ("__dict__", "__weakref__")
-        ]
-    return tuple(found)

@@ -20,9 +20,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from clr_core.range_test.interrupts import Gate
-from clr_torch._notes import ATOMS, PutBack, note
+from clr_core.range_test.notes import PutBack
+from clr_torch._notes import ATOMS, note
 
 T = TypeVar("T")
 
@@ -72,23 +74,23 @@ class Snapshot:
         self._holders += modes_and_random_states()
 
     def _walk(self, roots: Iterable[Any], is_data: bool) -> None:
-        waiting = [(root, is_data, True) for root in roots]
+        waiting = [(root, is_data, True) for root in roots if type(root) not in ATOMS]
         while waiting:
             value, is_data, is_named = waiting.pop()
-            if type(value) in ATOMS or id(value) in self._noted:
+            if id(value) in self._noted:
                 continue
+            is_loader = isinstance(value, DataLoader)
+            is_data = is_data or is_loader or (isinstance(value, Dataset) and not is_named)
             found = note(value, is_data, self._memory, is_named=is_named)
             if found is None:
                 continue
             self._noted[id(value)] = value  # kept alive, so that no other object gets its id
             self._holders += found.put_back
-            if not found.children:
-                continue
-            waiting += [(child, found.is_data, False) for child in found.children]
-            if isinstance(value, torch.Tensor) and value.is_leaf:
-                self._leaves.append(value)
-            elif isinstance(value, torch.utils.data.DataLoader):
+            waiting += [(child, is_data, False) for child in found.children if type(child) not in ATOMS]
+            if is_loader:
                 self._loaders.append(value)
+            elif isinstance(value, torch.Tensor) and value.is_leaf:
+                self._leaves.append(value)
 
     def rehearse(self) -> None:
         """Put everything back while it is still there."""

@@ -12,7 +12,7 @@ import operator
 import random
 import sys
 from array import array
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import BuiltinMethodType, MappingProxyType, MemberDescriptorType, MethodType
@@ -22,6 +22,7 @@ PutBack = Callable[[], Any]
 """Gives an object the content it had when it was noted; harmless when called again."""
 
 _CONTAINERS: tuple[Any, ...] = (OrderedDict, dict, list, set, deque)
+_PLAIN = frozenset({*_CONTAINERS, defaultdict})
 _ABSENT = object()
 """What a slot holds that nothing was put into."""
 
@@ -36,6 +37,8 @@ class Noted:
 
 def contents(value: Any) -> Noted | None:
     """What an object of a kind of Python's or NumPy's own holds, also one of a subclass; None of any other."""
+    if type(value) in _PLAIN and not value:  # as most of what a module of torch has
+        return Noted((), [value.clear])
     if isinstance(value, MethodType | BuiltinMethodType):
         return Noted([value.__self__])
     content = _of_python(value) or _of_numpy(value, sys.modules.get("numpy"))
@@ -46,19 +49,27 @@ def contents(value: Any) -> Noted | None:
 
 
 def attributes(value: Any) -> Noted:
-    """The attributes of an object, in its ``__dict__`` and in its slots."""
+    """The attributes of an object, in its ``__dict__`` and in its slots, and its class."""
     kind: type = type(value)
     own = getattr(value, "__dict__", None)
     children: list[Any] = []
     put_back: list[PutBack] = []
     if isinstance(own, dict):
         children = _held(dict, own)
-        put_back.append(functools.partial(_refill, dict, own, [*children]))
+        put_back.append(functools.partial(_put_back_attributes, value, kind, own, [*children]))
     for slot in _slots(kind):
         held = _in_slot(slot, value)
         children.append(held)
         put_back.append(functools.partial(_put_in_slot, slot, value, held))
     return Noted(children, put_back)
+
+
+def _put_back_attributes(value: Any, kind: type, own: dict[str, Any], held: list[Any]) -> None:
+    if type(value) is not kind:  # as that of a layer that torch has parametrized
+        value.__class__ = kind
+    if value.__dict__ is not own:
+        object.__setattr__(value, "__dict__", own)
+    _refill(dict, own, held)
 
 
 def _of_python(value: Any) -> Noted | None:
@@ -77,8 +88,7 @@ def _of_python(value: Any) -> Noted | None:
         return Noted((), [lambda: value.__setitem__(slice(None), copy)])
     if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
         state = value.getstate()
-        # Python checks each of its 625 numbers: to set them takes four times as long as to see that they are the same.
-        return Noted((), [lambda: None if value.getstate() == state else value.setstate(state)])
+        return Noted((), [lambda: value.setstate(state)])
     return None
 
 

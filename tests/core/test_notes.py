@@ -48,6 +48,10 @@ class Counter:
         self.n += 1
 
 
+class Other(Counter):
+    """What a counter may become."""
+
+
 class Dict(dict[str, Any]):
     """A dict that has attributes, and takes note of what it is given."""
 
@@ -93,6 +97,12 @@ KINDS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Callable[[Any], 
     "partial": (lambda: functools.partial(count, {"n": 0}, by=[1]), lambda one: one(), repr),
     "SimpleNamespace": (lambda: types.SimpleNamespace(n=0), lambda one: setattr(one, "n", 1), repr),
     "object": (Counter, lambda one: one.count(), lambda one: dict(vars(one))),
+    "an object whose __dict__ is exchanged": (
+        Counter, lambda one: setattr(one, "__dict__", {"n": 1}), lambda one: dict(vars(one))
+    ),
+    "an object that gets another class": (
+        Counter, lambda one: setattr(one, "__class__", Other), lambda one: type(one).__name__
+    ),
     "slots": (Slotted, lambda one: setattr(one, "n", 1), repr),
     "frozen slots": (Frozen, lambda one: object.__setattr__(one, "n", 1), repr),
     "an empty slot": (Unset, lambda one: one.set(), lambda one: one.is_set()),
