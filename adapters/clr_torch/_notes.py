@@ -12,7 +12,7 @@ import threading
 import types
 import weakref
 from array import array
-from collections import deque
+from collections import OrderedDict, defaultdict, deque
 from typing import Any
 
 import torch
@@ -31,6 +31,7 @@ ORDER_BYTES = 2**24
 
 ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), torch.dtype,
                     torch.device, torch.Size, torch.layout, weakref.ProxyType, weakref.CallableProxyType})  # fmt: skip
+PLAIN = frozenset({dict, OrderedDict, defaultdict, list, set, deque})
 _CODE = (type, types.FunctionType, types.ModuleType, enum.Enum)
 _OPEN = ("collections", "types", "argparse")
 """Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""

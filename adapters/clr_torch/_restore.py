@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from clr_core.range_test.interrupts import Gate
 from clr_core.range_test.notes import PutBack
-from clr_torch._notes import ATOMS, note
+from clr_torch._notes import ATOMS, PLAIN, note
 
 T = TypeVar("T")
 
@@ -78,6 +78,10 @@ class Snapshot:
         while waiting:
             value, is_data, is_named = waiting.pop()
             if id(value) in self._noted:
+                continue
+            if type(value) in PLAIN and not value:  # nine of ten objects that a module has
+                self._noted[id(value)] = value
+                self._holders.append(value.clear)
                 continue
             is_loader = isinstance(value, DataLoader)
             is_data = is_data or is_loader or (isinstance(value, Dataset) and not is_named)

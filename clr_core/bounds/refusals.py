@@ -44,7 +44,7 @@ def too_few_points(curve: LRCurve, finite: int) -> Undetermined:
     if finite == len(curve):
         remedy = "it was interrupted, let it finish" if curve.stop_reason == "interrupted" else "run a longer test"
         return Undetermined(
-            "too_few_points", f"The curve has {finite} points and needs at least {FEWEST_POINTS}: {remedy}."
+            "too_few_points", f"The curve needs at least {FEWEST_POINTS} points and has {finite}: {remedy}."
         )
     loss = curve.losses[finite]
     if finite == 0:
@@ -55,7 +55,7 @@ def too_few_points(curve: LRCurve, finite: int) -> Undetermined:
         )
     return Undetermined(
         "diverged_at_once",
-        f"The loss was {loss:g} after {finite} updates, at lr {curve.lrs[finite]:.3g}: lower start_lr if every test "
+        f"The loss was {loss:g} after {finite} update{'s' if finite > 1 else ''}, at lr {curve.lrs[finite]:.3g}: lower start_lr if every test "
         "ends there; if not, check the data for a bad batch.",
     )
 

@@ -12,7 +12,7 @@ import operator
 import random
 import sys
 from array import array
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import BuiltinMethodType, MappingProxyType, MemberDescriptorType, MethodType
@@ -22,7 +22,6 @@ PutBack = Callable[[], Any]
 """Gives an object the content it had when it was noted; harmless when called again."""
 
 _CONTAINERS: tuple[Any, ...] = (OrderedDict, dict, list, set, deque)
-_PLAIN = frozenset({*_CONTAINERS, defaultdict})
 _ABSENT = object()
 """What a slot holds that nothing was put into."""
 
@@ -37,8 +36,6 @@ class Noted:
 
 def contents(value: Any) -> Noted | None:
     """What an object of a kind of Python's or NumPy's own holds, also one of a subclass; None of any other."""
-    if type(value) in _PLAIN and not value:  # as most of what a module of torch has
-        return Noted((), [value.clear])
     if isinstance(value, MethodType | BuiltinMethodType):
         return Noted([value.__self__])
     content = _of_python(value) or _of_numpy(value, sys.modules.get("numpy"))
