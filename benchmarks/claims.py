@@ -1,11 +1,12 @@
 """Question: do the claims of the papers and texts on cyclical learning rates hold, on real data?
 
-Command:  python benchmarks/claims.py [--quick] [--claims ab] [--seeds 8] [--jobs 2] [--resnet18]
+Command:  python benchmarks/claims.py [--quick] [--claims ab] [--seeds N] [--jobs 2] [--resnet18]
 Method:   scikit-learn's digits, 5,000 images of MNIST and the text of Python's library; Adam, for claim b also SGD with
-          momentum; 8 seeds, the same for all methods, each with a range test of its own where bounds are suggested.
-          Every run is a row of results/claims.csv as soon as it has ended: interrupted work goes on where it stopped,
-          and another version of the rule for the bounds repeats only what depends on it. claims.md is made from that
-          file; claims that did not hold come first. Linear decay to zero from the same peak stands beside CLR.
+          momentum; 8 seeds, of the digits 24, the same for all methods, each with a range test of its own where bounds
+          are suggested. Every run is a row of results/claims.csv as soon as it has ended: interrupted work goes on
+          where it stopped, and another version of the rule for the bounds repeats only what depends on it. claims.md is
+          made from that file; claims that did not hold come first. Linear decay to zero from the same peak stands
+          beside CLR.
 Columns:  those of the CSV file are explained in papers/runs.py.
 Needs:    torch, mlxtend, scikit-learn; optax for the digits in JAX; for claim h prodigyopt, schedulefree, lightning and
           fastai, each left out where it is missing. fastai wants torchvision, which it does not need here: install it
@@ -46,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one seed of each method of the digits; writes nothing")
     parser.add_argument("--claims", default="".join(claim_list.CLAIMS), help="which, such as ab; all by default")
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, help="of each method; by default those of the task, see papers/tasks.py")
     parser.add_argument("--jobs", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--resnet18", action="store_true", help="the article's ResNet-18 as well, 3 seeds")
     arguments = parser.parse_args()

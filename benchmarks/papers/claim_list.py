@@ -23,7 +23,6 @@ CLAIMS = {
 FINDERS = "fastai", "Lightning's tuner"
 RESNET, FULL_RESNET = TASKS[6], TASKS[7]
 MAIN, MOMENTUM, WITH_EPOCHS = TASKS[:3], TASKS[3:6], TASKS[:2]
-RESNET_SEEDS = 3
 
 
 def optax_tasks() -> list[Task]:
@@ -43,17 +42,20 @@ def article(task: Task) -> Iterator[tuple[str, int]]:
         yield method, 4 * epoch
 
 
-def keys(claim: str, *, seeds: int, resnet18: bool = False, all_libraries: bool = False) -> Iterator[Key]:
-    """What must have been run for a claim; with ``all_libraries`` also with those that are not installed."""
+def keys(claim: str, *, seeds: int | None = None, resnet18: bool = False, all_libraries: bool = False) -> Iterator[Key]:
+    """What must have been run for a claim, by default with the seeds of each task.
 
-    def each(task: Task, method: str, updates: int, count: int = seeds) -> Iterator[Key]:
-        return (Key(task.name, method, updates, seed) for seed in range(count))
+    With ``all_libraries`` also with those that are not installed.
+    """
+
+    def each(task: Task, method: str, updates: int) -> Iterator[Key]:
+        return (Key(task.name, method, updates, seed) for seed in range(seeds or task.seeds))
 
     match claim:
         case "a":
             for task in [*WITH_EPOCHS, *optax_tasks(), RESNET, *([FULL_RESNET] if resnet18 else [])]:
                 for method, updates in article(task):
-                    yield from each(task, method, updates, min(seeds, RESNET_SEEDS) if task is FULL_RESNET else seeds)
+                    yield from each(task, method, updates)
         case "b":
             for task in [*MAIN, *optax_tasks(), *MOMENTUM]:
                 for lr in task.grid:

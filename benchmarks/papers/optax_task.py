@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import torch
-from tasks import DIGIT_EPOCHS, TEST_UPDATES, Evaluation, Task, of_epochs
+from tasks import DIGIT_EPOCHS, DIGIT_SEEDS, TEST_UPDATES, Evaluation, Task, of_epochs
 
 import clr_core
 
@@ -102,4 +102,6 @@ class OptaxTask(Task):
         return evaluations
 
 
-TASK = OptaxTask("digits, MLP, Optax", data.digits, torch.nn.Identity, 64, **of_epochs(20, *DIGIT_EPOCHS))
+TASK = OptaxTask(
+    "digits, MLP, Optax", data.digits, torch.nn.Identity, 64, seeds=DIGIT_SEEDS, **of_epochs(20, *DIGIT_EPOCHS)
+)

@@ -37,6 +37,7 @@ class Task:
         grid: LRs of the fixed runs; the default is one of them.
         default_lr: The LR of those who do not choose: torch's own for the optimizer.
         momentum: Of SGD; None for Adam.
+        seeds: Runs of each method: as many as tell methods apart on small test data, where a run takes a second.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Task:
     grid: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2)
     default_lr: float = 1e-3
     momentum: float | None = None
+    seeds: int = 8
     curves: dict[tuple[int, int], Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -161,8 +163,9 @@ def of_epochs(steps: int, *counts: int) -> dict[str, Any]:
     return {"steps_per_epoch": steps, "updates": budgets[-1], "budgets": budgets}
 
 
+DIGIT_SEEDS = 24
 DIGIT_EPOCHS = 4, 5, 6, 8, 10, 12, 16, 20, 30, 40
-_DIGITS: dict[str, Any] = {"data": data.digits, "network": networks.mlp, "size": 64}
+_DIGITS: dict[str, Any] = {"data": data.digits, "network": networks.mlp, "size": 64, "seeds": DIGIT_SEEDS}
 _MNIST: dict[str, Any] = {"data": data.mnist, "network": networks.cnn, "size": 64}
 _TEXT: dict[str, Any] = {"data": data.text, "network": networks.GPT, "size": 8, "steps_per_epoch": None}
 _TEXT |= {"updates": 800, "grid": (3e-4, 1e-3, 3e-3, 1e-2)}
@@ -171,10 +174,10 @@ _SGD: dict[str, Any] = {"momentum": 0.9, "grid": (1e-3, 1e-2, 1e-1)}
 TASKS = [
     Task("digits, MLP", **_DIGITS, **of_epochs(21, *DIGIT_EPOCHS)),
     Task("MNIST, CNN", **_MNIST, **of_epochs(63, 4, 5, 6, 8, 10, 20)),
-    Task("text, GPT", **_TEXT, budgets=(100, 188, 280, 400, 800)),
+    Task("text, GPT", **_TEXT, budgets=(100, 188, 280, 400, 600, 800)),
     Task("digits, MLP, momentum", **_DIGITS, **_SGD, **of_epochs(21, *DIGIT_EPOCHS)),
     Task("MNIST, CNN, momentum", **_MNIST, **_SGD, **of_epochs(63, 4, 6, 10, 20)),
     Task("text, GPT, momentum", **_TEXT | _SGD, budgets=(100, 188, 280, 800)),
     Task("MNIST, narrow ResNet-18", **_MNIST | {"network": partial(networks.resnet18, 8)}, **of_epochs(63, 4, 8)),
-    Task("MNIST, ResNet-18", **_MNIST | {"network": partial(networks.resnet18, 64)}, **of_epochs(63, 4, 8)),
+    Task("MNIST, ResNet-18", **_MNIST | {"network": partial(networks.resnet18, 64), "seeds": 3}, **of_epochs(63, 4, 8)),
 ]
