@@ -55,8 +55,8 @@ def too_few_points(curve: LRCurve, finite: int) -> Undetermined:
         )
     return Undetermined(
         "diverged_at_once",
-        f"The loss was {loss:g} after {finite} update{'s' if finite > 1 else ''}, at lr {curve.lrs[finite]:.3g}: lower start_lr if every test "
-        "ends there; if not, check the data for a bad batch.",
+        f"The loss was {loss:g} after {finite} update{'s' if finite > 1 else ''}, at lr {curve.lrs[finite]:.3g}: lower "
+        "start_lr if every test ends there; if not, check the data for a bad batch.",
     )
 
 
