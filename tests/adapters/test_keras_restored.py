@@ -204,7 +204,7 @@ def dropout(optimizer: Any = None, **arguments: Any) -> Any:
 
 
 def recurrent() -> Any:
-    inner = layers.Reshape((2, 2)), layers.GRU(3, stateful=True), layers.Dense(1)
+    inner = layers.Reshape((2, 2)), layers.SimpleRNN(3, stateful=True), layers.Dense(1)
     return compiled(keras.Sequential([keras.Input(batch_shape=(BATCH, COLUMNS)), *inner]))
 
 
