@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from clr_core import check
+from clr_core.bounds.confidence import warnings_of_refused
 from clr_core.bounds.network import KINDS
 from clr_core.bounds.refusals import Undetermined
 from clr_core.bounds.result import Bounds
@@ -55,9 +56,10 @@ def find_bounds(
     The first test has 100 updates from 1e-7 to 10. If it is refused, or does not show the whole drop (start, fall and
     rise), the next test follows the advice of the refusal or the warning: it is longer, over a wider range. If it shows
     the whole drop but its confidence is below 0.8, the next test is longer. The bounds are those of the last test that
-    shows the whole drop (the lower ones, with a warning, if an earlier test disagrees by more than a factor of 10), or
-    else the geometric mean of all that give any. The series ends with a confident test, with a
-    longer one that shows the whole drop, or when ``max_updates`` are spent.
+    shows the whole drop, or else the geometric mean of all that give any. If an earlier test, which was not cut off
+    before the rise, disagrees by more than a factor of 10, they are the lower ones, with a warning; another warning
+    names later tests that were refused. The series ends with a confident test, with a longer one that shows the whole
+    drop, or when ``max_updates`` are spent.
 
     Args:
         run_range_test: Runs one range test from the initial weights: called with ``start_lr``, ``end_lr`` and
@@ -98,7 +100,7 @@ def find_bounds(
     left = check.whole("max_updates", max_updates, minimum=FIRST_LENGTH)
     best: Bounds | None = None
     unclear: list[LRCurve] = []
-    refusal: Undetermined | None = None
+    refused: dict[int, Undetermined] = {}
     wanted: _Range | None = _Range(1e-7, 10.0, FIRST_LENGTH)
     number = spent = 0
     while wanted is not None:
@@ -111,22 +113,22 @@ def find_bounds(
         try:
             bounds = suggest_bounds(curve, plan, kind=kind)
             if _is_clear(bounds):
-                best = bounds if best is None else _decided(best, bounds)
+                best, refused = bounds if best is None else _decided(best, bounds), {}
             elif best is None or not _is_clear(best):
                 unclear.append(curve)
-                best = suggest_bounds(unclear, plan, kind=kind)
+                best, refused = suggest_bounds(unclear, plan, kind=kind), {}
             wanted = None if _is_enough(bounds, made) else _after_bounds(bounds, made, left - spent)
         except Undetermined as found:
-            refusal = found
+            refused[number] = found
             ended_early = curve.lrs[-1] if 0 < updates < made.num_steps / 5 else None
             wanted = _after_refusal(found, ended_early, made, left - spent)
         if curve.stop_reason == "interrupted" or not updates:
             break
     if best is not None:
-        return replace(best, test_updates=spent)
-    assert refusal is not None
+        return _doubted(replace(best, test_updates=spent), refused, number)
+    last = refused[number]
     tests = "1 range test" if number == 1 else f"{number} range tests"
-    raise Undetermined(refusal.reason, f"{refusal} (After {tests}, {spent} updates in all.)")
+    raise Undetermined(last.reason, f"{last} (After {tests}, {spent} updates in all.)")
 
 
 def _is_clear(bounds: Bounds) -> bool:
@@ -143,13 +145,21 @@ def _is_enough(bounds: Bounds, made: _Range) -> bool:
 def _decided(before: Bounds, later: Bounds) -> Bounds:
     """The later, longer test decides; where it says something else altogether, the one that says less, with a doubt."""
     lower, higher = sorted((before, later), key=lambda bounds: bounds.max_lr)
-    if higher.max_lr <= FAR * lower.max_lr:
+    is_cut_off = lower is before and not before.evidence.rise_seen  # it says only that max_lr is at least so high
+    if is_cut_off or higher.max_lr <= FAR * lower.max_lr:
         return later
     doubt = (
         f"Two range tests disagree: max_lr {before.max_lr:.3g}, then {later.max_lr:.3g}. These are the lower bounds: "
         "test with other seeds, or train a little with both."
     )
     return replace(lower, confidence=lower.confidence / 2, doubts=(*lower.doubts, doubt))
+
+
+def _doubted(bounds: Bounds, refused: Mapping[int, Undetermined], count: int) -> Bounds:
+    """Bounds after which some of the tests were refused."""
+    for factor, doubt in warnings_of_refused(refused, count):
+        bounds = replace(bounds, confidence=factor * bounds.confidence, doubts=(*bounds.doubts, doubt))
+    return bounds
 
 
 def _after_bounds(bounds: Bounds, made: _Range, left: int) -> _Range | None:

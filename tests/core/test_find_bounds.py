@@ -69,12 +69,16 @@ def test_a_clear_test_replaces_those_that_cut_off_the_rise() -> None:
     assert len(bounds.curves) == 1
 
 
-@pytest.mark.parametrize("unit", [1e-8, 1e-5, 1.0, 1e4, 1e7])
+@pytest.mark.parametrize("unit", [1e-8, 1e-5, 1.0, 1e3, 4e3, 1e4, 1e7, 4e7])
 def test_a_range_that_cuts_the_curve_off_is_moved(unit: float) -> None:
-    """Whatever the units of the weights, the bounds lie below the divergence, and within two decades of it."""
+    """Whatever the units of the weights, the bounds lie below the divergence, and near it.
+
+    A test that was cut off says nothing against the wider one after it, however far they are apart.
+    """
     network = Network(unit)
     bounds = find_bounds(network, PLAN)
-    assert 0.001 < bounds.max_lr / unit < 0.1
+    assert 0.02 < bounds.max_lr / unit < 0.1
+    assert "disagree" not in str(bounds)
     assert bounds.test_updates == network.made <= 1000
 
 
@@ -192,3 +196,19 @@ def test_of_two_tests_that_contradict_one_another_the_lower_bounds_are_taken(fir
     assert "Two range tests disagree: max_lr" in str(bounds)
     assert bounds.confidence < 0.5
     assert bounds.test_updates == sum(network.made for network in networks)
+
+
+def test_a_later_test_that_is_refused_is_named() -> None:
+    """Bounds of the first test say that the longer one, which was to confirm them, could not be used."""
+    network, plan = Network(noise=0.4), clr_core.plan_cycles(epochs=12, steps_per_epoch=15)
+
+    def run_range_test(start_lr: float, end_lr: float, num_steps: int) -> LRCurve:
+        curve = network(start_lr, end_lr, num_steps)
+        return curve if num_steps == 100 else replace(curve, losses=[2.3] * len(curve))
+
+    bounds = find_bounds(run_range_test, plan)
+    (curve,) = bounds.curves
+    first, count = clr_core.suggest_bounds(curve, plan), len(network.asked)
+    assert bounds.max_lr == first.max_lr
+    assert bounds.doubts[len(first.doubts)].startswith(f"Range test 2 of {count} could not be used: The loss ")
+    assert bounds.confidence < first.confidence
