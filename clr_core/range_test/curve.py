@@ -160,7 +160,8 @@ class LRCurve:
 
         All is of one run, and rows of its validation are left out. LR and loss in separate rows are joined by their
         step, rows without both are left out, rows with LR 0 at the beginning too. Losses that are blank only at the
-        end are NaN, as pandas writes it, where the steps go on as before. Steps may have marks between thousands.
+        end are NaN, as pandas writes it, where the steps go on as before; so is a loss of 0 whose ``grad_norm`` is not
+        finite, as Hugging Face writes it. Steps may have marks between thousands.
         Without a column of that name ``steps_per_point`` is the usual distance from one step to the next.
 
         Raises:

@@ -99,6 +99,11 @@ class Numbers:
         return step if math.isfinite(step) else None
 
 
+def is_not_finite(cell: Any) -> bool:
+    """Whether a cell holds NaN or an infinity."""
+    return cell is not None and is_number(str(cell)) and not math.isfinite(float(str(cell).replace(",", ".")))
+
+
 def is_true(cell: Any) -> bool:
     """Whether a cell says yes, as one database or another writes it."""
     return str(cell).lower() in ("true", "t", "1", "1.0")

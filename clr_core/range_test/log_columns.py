@@ -54,6 +54,7 @@ _STEP = _Role(
 )
 LABELS = ("optimizer", "momentum", "stop_reason", "steps_per_point")
 _RUNS = {"run", "run_id", "run_uuid", "run_name", "experiment", "trial", "trial_id", "mode"}
+_NORMS = {"grad_norm", "train_grad_norm"}
 _MOST_STEPS = 4
 """So many columns of steps are looked at, however many there are."""
 
@@ -68,6 +69,7 @@ class Columns:
         metric: An accuracy.
         steps: Those that may be the number of optimizer updates, the likeliest first.
         runs: Those that say which run a row is of, or whether of its training or its validation.
+        norms: Those of the norm of the gradient, as Hugging Face logs it.
         labels: The places of those of ``LABELS`` that there are.
         optimizer: The optimizer in the name of the LR's column, as Lightning writes it.
     """
@@ -77,13 +79,14 @@ class Columns:
     metric: int | None
     steps: tuple[int, ...]
     runs: tuple[int, ...]
+    norms: tuple[int, ...]
     labels: Mapping[str, int]
     optimizer: str | None
 
     @property
     def places(self) -> list[int]:
         """All of them, in the order of the header."""
-        places = {self.lr, self.loss, self.metric, *self.steps, *self.runs, *self.labels.values()}
+        places = {self.lr, self.loss, self.metric, *self.steps, *self.runs, *self.norms, *self.labels.values()}
         return sorted(place for place in places if place is not None)
 
 
@@ -166,8 +169,8 @@ def find_columns(header: Sequence[str]) -> Columns:
         raise ValueError(f"the lr is of run {of_lr.prefix}, the loss of run {of_loss.prefix}: both must be of one")
     names = _of_runs(names, {of_lr.run, of_loss.run})
     steps = sorted(ranks := _ranks(names, _STEP), key=ranks.__getitem__)[:_MOST_STEPS]
-    runs = tuple(_places(names, _RUNS).values())
-    return Columns(lr, loss, _plainest(header, names, _METRIC), tuple(steps), runs, labels, optimizer)
+    runs, norms = (tuple(_places(names, wanted).values()) for wanted in (_RUNS, _NORMS))
+    return Columns(lr, loss, _plainest(header, names, _METRIC), tuple(steps), runs, norms, labels, optimizer)
 
 
 def _words(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from clr_core.check import MAX_STEP
-from clr_core.range_test.log_cells import Numbers, Row, is_true, the_label
+from clr_core.range_test.log_cells import Numbers, Row, is_not_finite, is_true, the_label
 from clr_core.range_test.log_columns import Columns, find_columns, is_validation, run_of
 
 ONE_SCALAR = (
@@ -109,7 +109,12 @@ def _points(columns: Columns, rows: Sequence[Row], number: Numbers) -> list[_Poi
     def value(name: str, row: Row, place: int) -> float | None:
         return None if (cell := row[place]) is None else number(name, row.where, cell)
 
-    values = [(value("lr", row, columns.lr), value("loss", row, columns.loss)) for row in rows]
+    def loss_of(row: Row) -> float | None:
+        loss = value("loss", row, columns.loss)
+        # Hugging Face leaves losses that are not finite out of its mean, and writes 0 where no other is in it.
+        return math.nan if loss == 0.0 and any(is_not_finite(row[place]) for place in columns.norms) else loss
+
+    values = [(value("lr", row, columns.lr), loss_of(row)) for row in rows]
     candidates = [[number.step(row[place]) for row in rows] for place in columns.steps]
     steps = max(candidates, key=lambda steps: sum(map(_is_whole, steps)), default=[None] * len(rows))
     metrics = [None if columns.metric is None else row[columns.metric] for row in rows]

@@ -448,6 +448,20 @@ def test_what_mlflow_marks_as_nan_is_nan(tmp_path: Path) -> None:
         assert math.isnan(read(tmp_path, text.format(yes)).losses[1])
 
 
+def test_a_loss_of_0_whose_gradient_is_not_finite_is_nan(tmp_path: Path) -> None:
+    """Hugging Face writes 0 for a NaN, which would be the lowest loss of all; any other 0 is one."""
+    norms = [0.0, math.nan, math.inf, None]
+    entries = [
+        {"learning_rate": 0.1, "loss": loss, "grad_norm": norm, "step": step}
+        for step, (loss, norm) in enumerate(zip([0.0, 0.0, 0.0, 0.0], norms, strict=True), 1)
+    ]
+    path = tmp_path / "trainer_state.json"
+    path.write_text(json.dumps({"log_history": [*entries, {"train_loss": 0.5, "step": 4}]}))
+    assert list(map(math.isnan, LRCurve.from_json(path).losses)) == [False, True, True, False]
+    text = "train/learning_rate,train/loss,train/grad_norm\n0.1,0,1e400\n0.2,0,NaN\n0.3,0,1\n0.4,1,NaN\n"
+    assert list(map(math.isnan, read(tmp_path, text).losses)) == [True, True, False, False]
+
+
 @pytest.mark.parametrize(
     "lr", ["lr (%)", "lr (*1000)", "lr [10^-3]", "LR / 1000", "lr x1000", "lr [1e-3]", "a - lr*10"]
 )
