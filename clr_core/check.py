@@ -21,7 +21,10 @@ def whole(name: str, value: Any, *, minimum: int = 1, maximum: int = MAX_STEP) -
     rule = f"{name} must be an int >= {minimum}"
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{rule}, got {name}={shown(value)}")
-    number = operator.index(value)
+    try:
+        number = operator.index(value)
+    except (TypeError, AttributeError):  # of an array, or of a tensor of floats
+        raise TypeError(f"{rule}, got {name}={shown(value)}") from None
     if number < minimum:
         raise ValueError(f"{rule}, got {name}={shown(number)}")
     if number > maximum:

@@ -228,5 +228,7 @@ def _as_float(name: str, value: Any) -> float:
     # The loss of a torch step still has its graph, and torch warns about a float made of that.
     try:
         return float(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError):  # None, a list, the losses of each example
+        raise TypeError(f"{name} must be a number, got {name}={check.shown(value)}") from None
     except OverflowError:
         raise ValueError(f"{name} must be within the range of a float, got {name} of {type(value).__name__}") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from clr_core.check import MAX_STEP
+from clr_core.check import MAX_STEP, shown
 
 
 def whole_steps(step: Any, xp: Any) -> Any:
@@ -61,10 +61,16 @@ def _check(step: Any, xp: Any, is_wrong: Any, *, added: int = 0) -> None:
 
 
 def namespace_of(xp: Any) -> Any:
-    """``xp`` itself where it has the array-API names; for ``keras.ops``, those names over its functions."""
-    if hasattr(xp, "asarray") or not hasattr(xp, "convert_to_tensor"):
+    """``xp`` itself where it has the array-API names; for ``keras.ops``, those names over its functions.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if hasattr(xp, "asarray"):
         return xp
-    return _keras_namespace(xp)
+    if hasattr(xp, "convert_to_tensor") and hasattr(xp, "any"):  # TensorFlow has the first alone
+        return _keras_namespace(xp)
+    raise TypeError(f"xp must be numpy, jax.numpy, torch, keras.ops or another array-API namespace, got xp={shown(xp)}")
 
 
 @lru_cache(maxsize=8)

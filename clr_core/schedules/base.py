@@ -54,7 +54,8 @@ class Schedule:
             floating dtype (NumPy float64, JAX float32 unless x64 is on, torch's default dtype, Keras float32).
 
         Raises:
-            TypeError: The step is not an int (a bool, a float, a float array).
+            TypeError: The step is not an int (a bool, a float, a float array), or a tensor without ``xp``; ``xp`` is no
+                namespace.
             ValueError: The step is negative or above 2**31-1. Inside an array this is checked where the
                 values are known: not under ``jit`` or in a graph.
         """
@@ -73,6 +74,10 @@ class Schedule:
                 )
             # To the array API NumPy's scalars are arrays; to everybody who counts with them they are ints.
             if isinstance(step, Integral) or not hasattr(step, "__array_namespace__"):
+                if getattr(step, "ndim", 0):
+                    raise TypeError(
+                        f"steps in a {type(step).__name__} must come with xp=, such as xp=torch, got step={step!r}"
+                    )
                 return self(check.whole("step", step, minimum=0))
             xp = step.__array_namespace__()
         elif isinstance(step, int):

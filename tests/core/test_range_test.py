@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import array
 import itertools
 import math
 import pickle
 import random
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -147,13 +149,13 @@ def test_refuses_bad_arguments(arguments: dict[str, object], error: type[Excepti
         clr_core.RangeTest(**arguments)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("loss", [None, "1.0", b"1.0", True, [1.0], 1j])
+@pytest.mark.parametrize("loss", [None, "1.0", b"1.0", True, [1.0], 1j, array.array("d", [1.0, 2.0])])
 def test_refuses_a_loss_that_is_no_number(loss: object) -> None:
-    """A loss that is no number raises and is not recorded."""
+    """Such as the losses of each example: it is not recorded, and the sentence is not that of ``float``."""
     test = clr_core.RangeTest()
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=re.escape(f"loss must be a number, got loss={loss!r}")):
         test.record(loss)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="metric must be a number, got metric="):
         test.record(1.0, metric=loss if loss is not None else "high")
     assert len(test.curve) == 0
 

@@ -110,6 +110,21 @@ def test_a_number_with_a_namespace_is_checked() -> None:
             clr_core.linear_decay(0.1, 1000)(step, xp=numpy)
 
 
+@pytest.mark.parametrize("make", [torch_tensor, keras_tensor])
+def test_a_tensor_without_its_namespace_is_told_the_remedy(make: Callable[..., Any]) -> None:
+    """Not that it is no index, as its framework would say."""
+    with pytest.raises(TypeError, match=r"steps in a \w*Tensor must come with xp=, such as xp=torch, got step="):
+        LONG(make([1, 2], "int32"))
+
+
+@pytest.mark.parametrize("name", [None, "jax", "keras", "tensorflow"])
+def test_what_is_no_namespace_is_refused(name: str | None) -> None:
+    """A name, or the module above the one that has the functions."""
+    xp = frameworks.load(name) if name else "numpy"
+    with pytest.raises(TypeError, match="xp must be numpy, .* or another array-API namespace, got xp="):
+        LONG(5, xp=xp)
+
+
 def test_traced_steps_have_no_values_to_look_at() -> None:
     """jit, vmap and torch.func.vmap compute; a negative step inside is the caller's business."""
     jax, torch = frameworks.load("jax"), frameworks.load("torch")
