@@ -44,7 +44,10 @@ def write_csv(path: str | PathLike[str], fields: Mapping[str, Any]) -> None:
 def read_csv(path: str | PathLike[str]) -> dict[str, Any]:
     """The arguments of the curve in a CSV file."""
     try:
-        header, rows, delimiter = read_table(_text(path))
+        text = _text(path)
+        if text.lstrip("[ \t\r\n").startswith("{"):
+            raise csv.Error("it is JSON, which from_json reads, and clr suggest where the name ends in .json or .jsonl")
+        header, rows, delimiter = read_table(text)
         return curve_fields(header, rows, decimal_comma=delimiter == ";")
     except csv.Error as error:
         raise ValueError(f"{path}: not a CSV text file: {error}") from error

@@ -156,6 +156,8 @@ def test_reads_anybodys_log(tmp_path: Path, text: str, expected: LRCurve) -> Non
             "it holds one scalar, by wall time and step, and a curve needs two",
         ),
         ("lr,loss,stop_reason\n1,2,bored\n", "stop_reason must be one of"),
+        ('{"lr": 1, "loss": 2}\n{"lr": 2, "loss": 2}\n', "not a CSV text file: it is JSON, which from_json reads"),
+        ('[\n  {"lr": 1, "loss": 2}]\n', "not a CSV text file: it is JSON, which from_json reads"),
     ],
 )
 def test_says_what_is_wrong_with_a_csv_and_where(tmp_path: Path, text: str, message: str) -> None:

@@ -121,7 +121,7 @@ def test_a_tensor_without_its_namespace_is_told_the_remedy(make: Callable[..., A
 def test_what_is_no_namespace_is_refused(name: str | None) -> None:
     """A name, or the module above the one that has the functions."""
     xp = frameworks.load(name) if name else "numpy"
-    with pytest.raises(TypeError, match="xp must be numpy, .* or another array-API namespace, got xp="):
+    with pytest.raises(TypeError, match=r"xp must be numpy, .* or another array-API namespace, got xp="):
         LONG(5, xp=xp)
 
 
