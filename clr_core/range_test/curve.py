@@ -249,6 +249,8 @@ def _floats(name: str, values: Iterable[float]) -> tuple[float, ...]:
             raise TypeError(f"{name} must be numbers, got {name}[{index}]={repr(value)}")
         try:
             result.append(float(value))
+        except (TypeError, ValueError):  # an array, or a tensor, of several
+            raise TypeError(f"{name} must be numbers, got {name}[{index}]={repr(value)}") from None
         except OverflowError:
             raise ValueError(f"{name} must be within the range of a float, {name}[{index}] is not") from None
     return tuple(result)

@@ -12,6 +12,16 @@ import pytest
 from clr_core import LRCurve
 
 
+class Several:
+    """What an array or a tensor of several numbers says to ``float``."""
+
+    def __float__(self) -> float:
+        raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
+
+    def __repr__(self) -> str:
+        return "<several>"
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -28,6 +38,7 @@ from clr_core import LRCurve
         (([0.1], ["1.0"]), TypeError, r"losses must be numbers, got losses\[0\]='1.0'"),
         (([0.1], 1.0), TypeError, r"losses must be numbers, got losses=1\.0"),
         (([True], [1.0]), TypeError, r"lrs\[0\]=True"),
+        (([0.1], [Several()]), TypeError, r"losses must be numbers, got losses\[0\]=<several>"),
         (([0.1], [10**400]), ValueError, r"losses must be within the range of a float, losses\[0\] is not"),
         (([10**5000], [1.0]), ValueError, r"lrs must be within the range of a float, lrs\[0\] is not"),
     ],
