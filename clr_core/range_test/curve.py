@@ -156,7 +156,7 @@ class LRCurve:
         * the loss: ``loss``, ``train_loss``, ``train/loss``, ``train_loss_step``, ...; totals and averages, and then
           the validation loss, if there is no other;
         * where they exist an accuracy, ``step``, ``optimizer``, ``momentum``, ``stop_reason``, ``steps_per_point``,
-          and ``run``, ``run_id`` or ``mode``.
+          and ``run``, ``run_id``, ``mode``, ``phase`` or ``split``.
 
         All is of one run, and rows of its validation are left out. LR and loss in separate rows are joined by their
         step, rows without both are left out, rows with LR 0 at the beginning too. Losses that are blank only at the

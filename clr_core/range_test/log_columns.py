@@ -53,7 +53,7 @@ _STEP = _Role(
     {"global", "train", "trainer", "training", "optimizer", "n", "num"},
 )
 LABELS = ("optimizer", "momentum", "stop_reason", "steps_per_point")
-_RUNS = {"run", "run_id", "run_uuid", "run_name", "experiment", "trial", "trial_id", "mode"}
+_RUNS = {"run", "run_id", "run_uuid", "run_name", "experiment", "trial", "trial_id", "mode", "phase", "split"}
 _NORMS = {"grad_norm", "train_grad_norm"}
 _MOST_STEPS = 4
 """So many columns of steps are looked at, however many there are."""

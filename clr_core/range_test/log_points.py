@@ -49,7 +49,7 @@ def curve_fields(header: Sequence[str], rows: Sequence[Row], *, decimal_comma: b
     labels = {name: the_label(name, [(row.where, row[at]) for row in rows]) for name, at in columns.labels.items()}
     number = Numbers(decimal_comma=decimal_comma)
     used = [row for row in rows if row[columns.lr] is not None or row[columns.loss] is not None]
-    points = _paired(_points(columns, _of_one_run(columns, used), number))
+    points = _without_repetitions(_paired(_points(columns, _of_one_run(columns, used), number)))
     points = points[next((index for index, point in enumerate(points) if point.lr != 0.0), 0) :]  # the warm-up's
     fields = {
         "lrs": _rising_lrs(points),
@@ -183,6 +183,20 @@ def _without_gaps(points: Sequence[_Point]) -> Sequence[_Point]:
         if kept and usual is not None and _distance(kept[-1], point) != usual:
             break
         kept.append(replace(point, loss=math.nan))
+    return kept
+
+
+def _without_repetitions(points: Sequence[_Point]) -> list[_Point]:
+    """The points without those that say again what the one before them says, as where two processes write one log.
+
+    The same step at the same LR is one update; two losses of it are of two ranks, or of parts of a batch.
+    """
+    kept: list[_Point] = []
+    for point in points:
+        if kept and _is_whole(point.step) and (point.step, point.lr) == (kept[-1].step, kept[-1].lr):
+            _same("losses", point, kept[-1].loss, point.loss)
+        else:
+            kept.append(point)
     return kept
 
 

@@ -142,6 +142,7 @@ def test_reads_anybodys_log(tmp_path: Path, text: str, expected: LRCurve) -> Non
         ("run,tag,step,value\na,lr,0,1\nb,loss,0,1\n", r"must be of one run, got 2: 'a' \(line 2\), 'b' \(line 3\)"),
         ("run,tag,step,value\nx,lr,0,1\nx,loss,0,1\ntest,loss,0,1\n", "must be of one run, got 2: 'x'"),
         ("step,lr,loss\n0,1,\n0,,2\n1,2,\n1,,2\n0,1,\n0,,3\n", r"line 7: step 0 has two losses, 2\.0 and 3\.0"),
+        ("step,lr,loss\n0,1,2\n0,1,3\n1,2,2\n", r"line 3: step 0 has two losses, 2\.0 and 3\.0"),
         ("step,lr,loss\n0,1,\n0,,2\n0,2,\n", r"line 4: step 0 has two lrs, 1\.0 and 2\.0"),
         (
             "step,lr,loss\n0,1,\n1,,2\n2,1,\n3,,2\n4,1,\n6,1,\n",
@@ -407,10 +408,20 @@ def test_a_loss_that_is_blank_only_at_the_end_is_nan(
     assert repr(read(tmp_path, text, name).losses) == repr(tuple(float(str(loss)) for loss in expected))
 
 
-def test_rows_of_a_validation_are_no_training_rows(tmp_path: Path) -> None:
+def test_a_row_that_is_written_twice_is_one_update(tmp_path: Path) -> None:
+    """As by two processes, or two handlers of one logger; a step that is counted anew at another LR is another one."""
+    text = "step,lr,loss\n0,1,2\n0,1,2\n1,2,3\n1,2,3\n1,3,3\n2,3,nan\n2,3,nan\n"
+    curve = read(tmp_path, text)
+    assert curve.lrs == (1.0, 2.0, 3.0, 3.0)
+    assert curve.losses[:3] == (2.0, 3.0, 3.0)
+    assert curve.steps_per_point == 1
+
+
+@pytest.mark.parametrize("column", ["mode", "phase", "split"])
+def test_rows_of_a_validation_are_no_training_rows(tmp_path: Path, column: str) -> None:
     """mmcv logs the LR with its validation, at whatever step."""
-    rows = [{"mode": "train", "iter": i, **record} for i, record in enumerate(RECORDS, 1)]
-    rows.append({"mode": "val", "iter": 4, "lr": HALF.lrs[-1], "mAP": 0.5})
+    rows = [{column: "train", "iter": i, **record} for i, record in enumerate(RECORDS, 1)]
+    rows.append({column: "val", "iter": 4, "lr": HALF.lrs[-1], "mAP": 0.5})
     assert read(tmp_path, "\n".join(map(json.dumps, rows)), "log.json") == HALF
 
 
