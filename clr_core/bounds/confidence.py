@@ -98,7 +98,13 @@ def warnings_of(
             f"The range test saw each example {seen:,.0f} times, so part of the drop may be memorization: test with "
             "the loss of a validation set.",
         )
-    if marks.points < 50:
+    if marks.points < 50 and marks.rise_seen:
+        yield (
+            0.8,
+            f"{marks.points} points up to lr {marks.last_lr:.3g}, where the curve ends, are few: test with more steps, "
+            "and end the test near that LR.",
+        )
+    elif marks.points < 50:
         yield 0.8, f"{marks.points} points are few: test with 100 steps or more."
     if unusual := unusual_features(marks):
         yield (

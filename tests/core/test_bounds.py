@@ -249,6 +249,15 @@ def test_a_loss_that_is_not_finite_all_of_a_sudden_is_pointed_out() -> None:
     assert not any("a bad batch" in doubt for doubt in suggest_bounds(risen).doubts)
 
 
+def test_a_test_that_diverged_early_is_not_told_to_take_the_steps_it_took() -> None:
+    """Of a hundred updates few were left by the divergence: the range was too wide."""
+    early = curve(100, 0.02, shape=lambda x: model(x + 4))
+    assert len(early) < 50
+    (doubt,) = (doubt for doubt in suggest_bounds(early).doubts if "are few" in doubt)
+    assert f"{early.lrs[-1]:.3g}, where the curve ends" in doubt
+    assert "test with more steps, and end the test near that LR" in doubt
+
+
 def test_a_max_lr_above_the_rise_has_a_warning() -> None:
     """The report does not call an LR too high and then suggest more without a word."""
     marks = suggest_bounds(curve(100, 0.05)).evidence
