@@ -78,7 +78,9 @@ class CyclePlan:
         else:
             change = "exactly"
         size = "" if self.steps_per_epoch is None else f" (step_size is {self.step_size_epochs:.3g} epochs)"
-        return f"{self.cycles} x 2 x {self.step_size} = {self.total_steps} steps, {change} the budget{size}"
+        rest = self.total_steps - 2 * self.step_size * self.cycles
+        more = f" + {rest}" if rest else ""
+        return f"{self.cycles} x 2 x {self.step_size}{more} = {self.total_steps} steps, {change} the budget{size}"
 
 
 def plan_cycles(
@@ -170,9 +172,13 @@ def plan_cycles(
 
 
 def exact_plan(total_steps: int, steps_per_epoch: float | None) -> CyclePlan:
-    """The plan for a given number of updates, none dropped or added: four cycles and up to seven updates more."""
+    """The plan for a given number of updates, none dropped or added: four cycles and up to seven updates more.
+
+    In fewer than 32 updates there are as many cycles as fit.
+    """
     steps = check.whole("total_steps", total_steps)
-    return CyclePlan(max(1, steps // (2 * USUAL_CYCLES)), USUAL_CYCLES, steps, steps, steps_per_epoch)
+    step_size = max(1, steps // (2 * USUAL_CYCLES))
+    return CyclePlan(step_size, steps // (2 * step_size), steps, steps, steps_per_epoch)
 
 
 def _updates_per_epoch(steps_per_epoch: int | None, examples: int | None, batch_size: int | None) -> int | None:

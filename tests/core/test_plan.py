@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clr_core
+from clr_core.schedules.plan import exact_plan
 
 SHORTEST, LONGEST = 2, 10
 """Epochs in half a cycle."""
@@ -119,3 +122,14 @@ def test_printing_says_what_was_added_or_dropped() -> None:
     assert (dropped.added_steps, dropped.total_steps) == (-1, 1200)
     assert "1 fewer" in str(dropped)
     assert "exactly the budget" in str(clr_core.plan_cycles(epochs=50, steps_per_epoch=100))
+
+
+@pytest.mark.parametrize("total_steps", [*range(1, 100), 500, 12_345, 2**31 - 1])
+def test_a_plan_for_exactly_so_many_updates_prints_a_sum_that_is_right(total_steps: int) -> None:
+    """Also where they are no whole number of cycles, as in ``bounds.plan`` of ``total_steps``."""
+    plan = exact_plan(total_steps, None)
+    left, right = str(plan).removesuffix(" steps, exactly the budget").split(" = ")
+    terms = [math.prod(map(int, term.split(" x "))) for term in left.split(" + ")]
+    assert sum(terms) == int(right) == total_steps == plan.requested_steps
+    assert 0 <= total_steps - 2 * plan.step_size * plan.cycles < min(8, 2 * plan.step_size)
+    assert plan.cycles == 4 or total_steps < 32
