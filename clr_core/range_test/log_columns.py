@@ -52,6 +52,8 @@ _STEP = _Role(
     {"step", "steps", "iteration", "iterations", "iter", "iters", "update", "updates"},
     {"global", "train", "trainer", "training", "optimizer", "n", "num"},
 )
+_UPDATES = {"step", "steps", "update", "updates"}
+"""What counts the updates, where an iteration beside it may be one of several batches to an update, as in LitGPT."""
 LABELS = ("optimizer", "momentum", "stop_reason", "steps_per_point")
 _RUNS = {"run", "run_id", "run_uuid", "run_name", "experiment", "trial", "trial_id", "mode", "phase", "split"}
 _NORMS = {"grad_norm", "train_grad_norm"}
@@ -121,6 +123,7 @@ class _Name:
             max((_LATER.get(word, 0) for word in others), default=0),
             max((int(match[1] or match[2]) for match in groups), default=0),
             role is _STEP and "global" not in others,
+            role is _STEP and words.isdisjoint(_UPDATES),
             len(self.words),
         )
 

@@ -448,6 +448,15 @@ def test_the_stride_is_that_of_most_steps(
     assert read(tmp_path_factory.mktemp("curve"), text).steps_per_point == stride
 
 
+@pytest.mark.parametrize("header", ["iter,step", "step,iter", "iteration,num_updates", "batch_iter,global_step"])
+def test_a_step_counts_updates_where_an_iteration_is_a_batch(tmp_path: Path, header: str) -> None:
+    """With gradients accumulated over four batches, as LitGPT logs them."""
+    names = header.split(",")
+    rows = [(4 * i, i) if names[0].endswith(("iter", "iteration")) else (i, 4 * i) for i in range(5)]
+    text = f"{header},lr,loss\n" + "".join(f"{a},{b},{i + 1},2\n" for i, (a, b) in enumerate(rows))
+    assert read(tmp_path, text).steps_per_point == 1
+
+
 def test_a_comma_is_decimal_where_the_file_says_so(tmp_path: Path) -> None:
     """Another number does, or semicolons between the columns."""
     assert read(tmp_path, 'lr,loss\n"0,5","1,231"\n') == LRCurve([0.5], [1.231])
