@@ -127,6 +127,12 @@ def warnings_of(
     if not families:
         known = "The optimizer is unknown" if optimizer is None else f"{optimizer} is not among the known optimizers"
         yield 0.8, f"{known}: max_lr lies between the suggestions for SGD and for an adaptive optimizer."
+    elif len(families) > 1:
+        yield (
+            0.9,
+            f"It is unknown whether {optimizer} has momentum: max_lr lies between the suggestions with and without it. "
+            "Say which, by momentum= of the curve or clr suggest --momentum or --no-momentum.",
+        )
     if plan.total_steps > LONGEST:
         yield (
             0.9,

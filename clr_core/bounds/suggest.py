@@ -60,7 +60,7 @@ def suggest_bounds(
 
     Example:
         >>> import clr_core
-        >>> test = clr_core.RangeTest(1e-4, 10.0, num_steps=100, optimizer="SGD")
+        >>> test = clr_core.RangeTest(1e-4, 10.0, num_steps=100, optimizer="SGD", momentum=False)
         >>> weights = [1.0, 1.0]
         >>> while not test.done:  # a quadratic with curvatures 1 and 20: diverges above lr = 2/20
         ...     lr = test.lr

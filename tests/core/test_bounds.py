@@ -130,7 +130,7 @@ def test_smoothing_refuses_bad_input(call: Callable[[], object], error: type[Exc
 
 def test_the_bounds_of_a_textbook_curve() -> None:
     """Landmarks and bounds lie where a person reading the curve would put them."""
-    bounds = suggest_bounds(curve(300))
+    bounds = suggest_bounds(replace(curve(300), momentum=True))
     marks = bounds.evidence
     assert 1e-4 < marks.fall_start_lr < 1e-2 < marks.fall_end_lr < 0.2
     assert marks.fall_start_lr < marks.steepest_lr < marks.fall_end_lr < marks.best_lr < marks.rise_lr < 1.5
@@ -256,6 +256,17 @@ def test_a_test_that_diverged_early_is_not_told_to_take_the_steps_it_took() -> N
     (doubt,) = (doubt for doubt in suggest_bounds(early).doubts if "are few" in doubt)
     assert f"{early.lrs[-1]:.3g}, where the curve ends" in doubt
     assert "test with more steps, and end the test near that LR" in doubt
+
+
+def test_an_sgd_of_which_the_momentum_is_unknown_has_a_warning() -> None:
+    """With and without it the bounds are up to a factor of four apart, and those in between suit neither."""
+    unknown = suggest_bounds(curve(300))
+    with_it, without = (suggest_bounds(replace(curve(300), momentum=momentum)) for momentum in (True, False))
+    assert with_it.max_lr < unknown.max_lr < without.max_lr
+    (doubt,) = unknown.doubts
+    assert doubt.startswith("It is unknown whether SGD has momentum: max_lr lies between")
+    assert unknown.confidence < min(with_it.confidence, without.confidence)
+    assert with_it.doubts == without.doubts == ()
 
 
 def test_a_max_lr_above_the_rise_has_a_warning() -> None:
