@@ -51,5 +51,6 @@ def write_bytes(path: str | PathLike[str], data: bytes) -> None:
                 os.unlink(unfinished)
             raise
     except OSError as error:
-        error.filename, error.filename2 = os.fspath(path), None
+        error.filename = os.fspath(path)
+        del error.filename2  # None would be printed
         raise

@@ -41,6 +41,7 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path, place: str, 
     with pytest.raises(OSError, match=problem) as caught:
         write_bytes(tmp_path / place, b"data")
     assert caught.value.filename == str(tmp_path / place)
+    assert str(caught.value).endswith(f": {str(tmp_path / place)!r}")  # and nothing after it
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
 
 
