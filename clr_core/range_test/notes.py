@@ -51,7 +51,7 @@ def attributes(value: Any) -> Noted:
     own = getattr(value, "__dict__", None)
     children: list[Any] = []
     put_back: list[PutBack] = []
-    if isinstance(own, dict):
+    if isinstance(own, dict) and value.__dict__ is own:  # Munch makes one of its items at every question
         children = _held(dict, own)
         put_back.append(functools.partial(_put_back_attributes, value, kind, own, [*children]))
     for slot in _slots(kind):

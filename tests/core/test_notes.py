@@ -60,6 +60,14 @@ class Dict(dict[str, Any]):
         super().__setitem__(key, value)
 
 
+class Munch(dict[str, Any]):
+    """A dict whose ``__dict__`` is another one at every question, as in the package of this name."""
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        return dict(self)
+
+
 class Noisy(random.Random):
     drawn = 0
 
@@ -83,6 +91,9 @@ KINDS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Callable[[Any], 
     "defaultdict": (lambda: collections.defaultdict(list), lambda one: one["a"].append(1), dict),
     "dict with attributes": (
         lambda: with_attribute(Dict(a=1)), lambda one: one.__setitem__("b", 2), lambda one: (dict(one), one.last)
+    ),
+    "dict whose __dict__ is made when asked for": (
+        lambda: Munch(a=1), lambda one: one.update(a=2), lambda one: one["a"]
     ),
     "UserDict": (lambda: collections.UserDict(a=1), lambda one: one.update(a=2), dict),
     "list": (lambda: [[1], 2], lambda one: (one[0].append(5), one.reverse()), repr),
