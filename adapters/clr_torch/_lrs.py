@@ -66,9 +66,15 @@ class GroupLRs:
             self._parameter_versions, self._have_moved = versions, True
         # Optimizers that write to parameter.data, or by kernels of their own, raise no version.
         elif not self._may_skip and (self._have_moved or not self._has_gradients):
+            if self._is_stepping and not self._has_gradients:
+                raise RuntimeError(
+                    "the optimizer must be over parameters of the model that is trained, got one of whose parameters "
+                    "none has a gradient: build it again after the model, and call backward() before its step()"
+                )
             raise RuntimeError(
                 "train_step must make an update every time it is called, got a call without one: call backward() and "
-                "step() in it, and to accumulate gradients take all the batches of an update in one call"
+                "step() in it, and to accumulate gradients take all the batches of an update in one call; with "
+                "Accelerate, run the range test outside of accumulate(), where accelerator.sync_gradients is True"
             )
 
     def _versions_now(self) -> list[int]:

@@ -148,7 +148,8 @@ def range_test(
         TypeError: An argument is of the wrong kind, or a batch is not a pair.
         ValueError: An argument is out of its range, the LR of the first group is not > 0, a loader yields no batch, or
             something cannot be put back.
-        RuntimeError: The LR was changed during a step, or another rank has failed.
+        RuntimeError: The LR was changed during a step, no parameter of the optimizer has a gradient, or another rank
+            has failed.
 
     Example:
         >>> import clr_torch, torch

@@ -620,8 +620,15 @@ def test_a_step_without_an_update_is_refused(writes_to_data: bool) -> None:
         test(4)
 
 
-@pytest.mark.parametrize("fault", ["no backward", "another model's optimizer", "accumulates by itself"])
-def test_a_call_of_step_is_no_update(fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("no backward", "none has a gradient: .* call backward"),
+        ("another model's optimizer", "must be over parameters of the model that is trained, .* build it again"),
+        ("accumulates by itself", "must make an update every time it is called, got a call without one"),
+    ],
+)
+def test_a_call_of_step_is_no_update(fault: str, message: str) -> None:
     """It is the parameters that have to move."""
 
     class Accumulating(torch.optim.SGD):
@@ -644,8 +651,15 @@ def test_a_call_of_step_is_no_update(fault: str) -> None:
         optimizer.step()
         return loss
 
-    with pytest.raises(RuntimeError, match="must make an update every time it is called, got a call without one"):
+    with pytest.raises(RuntimeError, match=message):
         clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer, num_steps=8)
+
+
+def test_the_optimizer_of_another_model_is_named() -> None:
+    """As in a notebook, where the cell of the model was run again, and that of the optimizer was not."""
+    optimizer = torch.optim.SGD(nn.Linear(3, 1).parameters(), lr=0.1)
+    with pytest.raises(RuntimeError, match="the optimizer must be over parameters of the model that is trained"):
+        clr_torch.range_test(nn.Linear(3, 1), optimizer, mse, [(torch.ones(1, 3), torch.ones(1, 1))])
 
 
 def test_an_lr_is_that_of_a_parameter_however_optimizers_inside_group_them() -> None:
