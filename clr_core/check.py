@@ -15,6 +15,9 @@ from typing import Any
 MAX_STEP = 2**31 - 1
 """The largest step every framework can count to: the int32 maximum."""
 
+LONGEST_SHOWN = 200
+"""The characters of a value that a message has at most, but of an int all."""
+
 
 def whole(name: str, value: Any, *, minimum: int = 1, maximum: int = MAX_STEP) -> int:
     """``value`` as an int in ``minimum..maximum``; anything with ``__index__`` but a bool will do."""
@@ -76,8 +79,13 @@ def ordered(low_name: str, low: float, high_name: str, high: float) -> None:
 
 
 def shown(value: Any) -> str:
-    """``repr(value)``, of containers the beginning; its type where Python refuses, as for ints of 5,000 digits."""
+    """``repr(value)`` in one line, of what is long the beginning, as of a model or of batches in the wrong place.
+
+    Its type where Python refuses, as for ints of 5,000 digits.
+    """
     try:
-        return reprlib.repr(value) if isinstance(value, dict | list | tuple | set) else repr(value)
+        text = reprlib.repr(value) if isinstance(value, dict | list | tuple | set) else repr(value)
     except (ValueError, RecursionError):
         return f"<{type(value).__name__}>"
+    line = " ".join(text.split()) if "\n" in text else text
+    return line if len(line) <= LONGEST_SHOWN or isinstance(value, int) else line[:LONGEST_SHOWN] + "..."

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 import clr_torch
+from clr_core import check
 
 FROM_TRAINER = ("accumulation_steps", "clip_grad_norm", "autocast", "scaler", "loss_fn")
 """The arguments that a trainer has itself."""
@@ -18,6 +19,6 @@ def check_passed_on(arguments: dict[str, Any], owner: str, own: Collection[str])
     names = [name for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY and name not in own]
     for name, value in arguments.items():
         if name in own:
-            raise TypeError(f"{name} must come from the {owner}, got {name}={value!r}: leave it out")
+            raise TypeError(f"{name} must come from the {owner}, got {name}={check.shown(value)}: leave it out")
         if name not in names:
-            raise TypeError(f"arguments must be among {', '.join(names)}, got {name}={value!r}")
+            raise TypeError(f"arguments must be among {', '.join(names)}, got {name}={check.shown(value)}")

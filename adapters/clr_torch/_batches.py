@@ -40,7 +40,7 @@ class LoaderStep:
         scaler: Any,
     ) -> None:
         if not isinstance(model, nn.Module):
-            raise TypeError(f"model must be a torch.nn.Module, got model={model!r}")
+            raise TypeError(f"model must be a torch.nn.Module, got model={check.shown(model)}")
         if loss_fn is None:
             _check_function("criterion", criterion, "output and targets")
         else:
@@ -53,9 +53,9 @@ class LoaderStep:
         if isinstance(metric, str):
             check.choice("metric", metric, ("accuracy",))
         elif metric is not None and not callable(metric):
-            raise TypeError(f'metric must be "accuracy", a function or None, got metric={metric!r}')
+            raise TypeError(f'metric must be "accuracy", a function or None, got metric={check.shown(metric)}')
         if autocast is not None and not isinstance(autocast, torch.dtype):
-            raise TypeError(f"autocast must be a torch.dtype or None, got autocast={autocast!r}")
+            raise TypeError(f"autocast must be a torch.dtype or None, got autocast={check.shown(autocast)}")
         if _needs_closure(optimizer):
             raise TypeError(
                 f"optimizer must make a step without a closure, got {type(optimizer).__name__}: write the step "
@@ -182,7 +182,7 @@ class LoaderStep:
 
 def _check_function(name: str, value: Any, arguments: str) -> None:
     if not callable(value):
-        raise TypeError(f"{name} must be a function of {arguments}, got {name}={value!r}")
+        raise TypeError(f"{name} must be a function of {arguments}, got {name}={check.shown(value)}")
     if isinstance(value, type):
         raise TypeError(
             f"{name} must be a function of {arguments}, got the class {value.__name__}: make one of it, "
@@ -199,7 +199,7 @@ def _needs_closure(optimizer: Optimizer) -> bool:
 def _checked_loss(name: str, loss: Any) -> Tensor:
     if isinstance(loss, Tensor) and loss.numel() == 1:
         return loss
-    found = f"one of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+    found = f"one of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else check.shown(loss)
     raise TypeError(f"{name} must return the loss, a Tensor of one element, got {found}")
 
 
@@ -223,7 +223,7 @@ def _accuracy(output: Tensor, targets: Tensor) -> Tensor:
 
 def _iterable(name: str, loader: Any) -> Iterable[Any]:
     if not isinstance(loader, Iterable) and not hasattr(loader, "__getitem__"):
-        raise TypeError(f"{name} must be a DataLoader or another iterable of batches, got {name}={loader!r}")
+        raise TypeError(f"{name} must be a DataLoader or another iterable of batches, got {name}={check.shown(loader)}")
     return cast("Iterable[Any]", loader)
 
 

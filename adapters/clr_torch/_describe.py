@@ -8,6 +8,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from clr_core import check
+
 _NAMES = {
     name.lower(): name
     for name in (
@@ -36,7 +38,7 @@ def described(optimizer: Optimizer, name: str | None = None) -> dict[str, Any]:
         name: What the user says it is, which settles the name; None where nothing was said.
     """
     if name is not None and not isinstance(name, str):
-        raise TypeError(f"optimizer_name must be a str or None, got optimizer_name={name!r}")
+        raise TypeError(f"optimizer_name must be a str or None, got optimizer_name={check.shown(name)}")
     # Several inside one are one for each parameter, as with torchao's offloading, or really several.
     names = {_name(each) for each in with_inner(optimizer) if not any(_directly_inside(each))}
     name = name or (names.pop() if len(names) == 1 else _name(optimizer))

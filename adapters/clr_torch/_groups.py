@@ -15,7 +15,7 @@ Group = dict[str, Any]
 def check_optimizer(name: str, value: Any) -> Optimizer:
     """``value`` if it is an optimizer whose groups have learning rates, finite and not negative."""
     if not isinstance(value, Optimizer):
-        raise TypeError(f"{name} must be a torch.optim.Optimizer, got {name}={value!r}")
+        raise TypeError(f"{name} must be a torch.optim.Optimizer, got {name}={check.shown(value)}")
     for index, group in enumerate(value.param_groups):
         if group.get("lr") is None:
             found = "lr=None" if "lr" in group else "none"

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.signature_utils import (  # pyright: ignore[rep
 from torch.optim import Optimizer
 
 import clr_torch
+from clr_core import check
 from clr_torch._unchanged import unchanged
 
 
@@ -64,8 +65,8 @@ def optimizer_of(configured: Any) -> Optimizer:
         found = found.get("optimizer")
     if not isinstance(found, Optimizer):
         raise ValueError(
-            f"configure_optimizers must return one optimizer, got {configured!r}: for several, write the step yourself "
-            "and pass it to clr_torch.range_test_steps"
+            f"configure_optimizers must return one optimizer, got {check.shown(configured)}: for several, write the "
+            "step yourself and pass it to clr_torch.range_test_steps"
         )
     return found
 

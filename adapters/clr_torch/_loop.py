@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from clr_core import LRCurve, RangeTest
+from clr_core import LRCurve, RangeTest, check
 from clr_core.range_test.interrupts import Gate, undisturbed
 from clr_torch._lrs import GroupLRs
 from clr_torch._ranks import Exchange, are_many
@@ -191,7 +191,8 @@ def _numbers(outcome: Any) -> tuple[Any, ...]:
     values = outcome if isinstance(outcome, tuple) else (outcome,)
     if len(values) not in (1, 2) or not all(map(_is_number, values)):
         raise TypeError(
-            f"train_step must return the loss, a float or a Tensor of one element, or (loss, metric), got {outcome!r}"
+            "train_step must return the loss, a float or a Tensor of one element, or (loss, metric), got "
+            f"{check.shown(outcome)}"
         )
     return values
 

@@ -257,7 +257,7 @@ def range_test_steps(
         (1e-07, 'SGD')
     """
     if not callable(train_step):
-        raise TypeError(f"train_step must be a function without arguments, got train_step={train_step!r}")
+        raise TypeError(f"train_step must be a function without arguments, got train_step={check.shown(train_step)}")
     modules = _all_of("models", models, nn.Module)
     steppers = _all_of("optimizers", optimizers, Optimizer)
     for index, optimizer in enumerate(steppers):
@@ -282,24 +282,24 @@ def _all_of(name: str, values: Any, kind: type) -> list[Any]:
     found = [values] if isinstance(values, kind) else values
     if not isinstance(found, list | tuple) or not found or not all(isinstance(each, kind) for each in found):
         kind_name = "torch.nn.Module" if kind is nn.Module else "torch.optim.Optimizer"
-        raise TypeError(f"{name} must be a {kind_name} or a list of them, got {name}={values!r}")
+        raise TypeError(f"{name} must be a {kind_name} or a list of them, got {name}={check.shown(values)}")
     return list(found)
 
 
 def _check_scaler(scaler: Any) -> None:
     # Not by its class: torch has several, and Accelerate and others their own.
     if scaler is not None and not all(hasattr(scaler, method) for method in ("scale", "step", "update")):
-        raise TypeError(f"scaler must be a GradScaler or None, got {scaler=}")
+        raise TypeError(f"scaler must be a GradScaler or None, got scaler={check.shown(scaler)}")
 
 
 def _check_generators(generators: Any) -> None:
     if not isinstance(generators, list | tuple) or not all(isinstance(each, torch.Generator) for each in generators):
-        raise TypeError(f"generators must be a list of torch.Generator, got generators={generators!r}")
+        raise TypeError(f"generators must be a list of torch.Generator, got generators={check.shown(generators)}")
 
 
 def _checked_seeds(seeds: Any) -> list[int]:
     if not isinstance(seeds, list | tuple | range) or not seeds:
-        raise TypeError(f"seeds must be a list of ints or None, got seeds={seeds!r}")
+        raise TypeError(f"seeds must be a list of ints or None, got seeds={check.shown(seeds)}")
     return [check.whole(f"seeds[{index}]", seed, minimum=0) for index, seed in enumerate(seeds)]
 
 

@@ -171,7 +171,7 @@ class ScheduleLR(LRScheduler):
             ValueError: There is no ``last_epoch`` in it, or one below -1.
         """
         if not isinstance(state_dict, dict):
-            raise TypeError(f"state_dict must be a dict, got state_dict={state_dict!r}")
+            raise TypeError(f"state_dict must be a dict, got state_dict={check.shown(state_dict)}")
         if "last_epoch" not in state_dict:
             raise ValueError(f"state_dict must have a last_epoch, got the keys {list(state_dict)}")
         self.last_epoch = check.whole("last_epoch", state_dict["last_epoch"], minimum=-1)
@@ -307,10 +307,10 @@ def _schedules(name: str, value: Any, groups: list[groups_of.Group]) -> Schedule
         return value
     rule = f"{name} must be a clr_core schedule or a list of one for each parameter group"
     if not isinstance(value, list | tuple):
-        raise TypeError(f"{rule}, got {name}={value!r}")
+        raise TypeError(f"{rule}, got {name}={check.shown(value)}")
     for index, each in enumerate(value):
         if not isinstance(each, Schedule):
-            raise TypeError(f"{rule}, got {name}[{index}]={each!r}")
+            raise TypeError(f"{rule}, got {name}[{index}]={check.shown(each)}")
     if len(value) != len(groups):
         raise ValueError(f"{rule}, got {len(value)} schedules for {len(groups)} groups")
     return tuple(value)

@@ -64,7 +64,7 @@ class SnapshotEnsemble:
         self, scheduler: ScheduleLR, *, keep: int | None = None, directory: str | PathLike[str] | None = None
     ) -> None:
         if not isinstance(scheduler, ScheduleLR):
-            raise TypeError(f"scheduler must be the optimizer's ScheduleLR, got scheduler={scheduler!r}")
+            raise TypeError(f"scheduler must be the optimizer's ScheduleLR, got scheduler={check.shown(scheduler)}")
         self._scheduler = scheduler
         self._keep = None if keep is None else check.whole("keep", keep)
         self.directory = None if directory is None else Path(directory)

@@ -74,7 +74,7 @@ class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
 
     def __init__(self, plan: clr_core.CyclePlan, *, kind: str = "cyclic", **arguments: Any) -> None:
         if not isinstance(plan, clr_core.CyclePlan):
-            raise TypeError(f"plan must be a CyclePlan, from clr_core.plan_cycles, got plan={plan!r}")
+            raise TypeError(f"plan must be a CyclePlan, from clr_core.plan_cycles, got plan={check.shown(plan)}")
         check.choice("kind", kind, KINDS)
         checked_also(arguments.get("also", ()))
         check_passed_on(arguments, "Trainer", FROM_TRAINER)

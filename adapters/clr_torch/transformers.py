@@ -14,7 +14,7 @@ from typing import Any, overload
 from torch import Tensor
 
 import clr_torch
-from clr_core import LRCurve
+from clr_core import LRCurve, check
 from clr_torch._also import checked_also
 from clr_torch._arguments import FROM_TRAINER, check_passed_on
 from clr_torch._unchanged import unchanged
@@ -47,7 +47,7 @@ def range_test(trainer: Any, *, seeds: Sequence[int] | None = None, **arguments:
         ValueError: The trainer has several processes or GPUs, or as in ``clr_torch.range_test``.
     """
     if not all(hasattr(trainer, name) for name in ("compute_loss", "get_train_dataloader", "accelerator")):
-        raise TypeError(f"trainer must be a transformers.Trainer, got trainer={trainer!r}")
+        raise TypeError(f"trainer must be a transformers.Trainer, got trainer={check.shown(trainer)}")
     also = checked_also(arguments.pop("also", ()))
     check_passed_on(arguments, "trainer", FROM_TRAINER)
     accelerator, args = trainer.accelerator, trainer.args

@@ -888,6 +888,16 @@ def test_refuses_bad_arguments(change: dict[str, Any], error: type[Exception], m
         clr_torch.range_test(**arguments)
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[1:])
+def test_arguments_in_another_order_are_refused_in_one_line(order: tuple[int, ...]) -> None:
+    """However large the model and the batches are that stand in the wrong place."""
+    model = nn.Sequential(*(nn.Linear(3, 3) for _ in range(200)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    arguments = [model, optimizer, mse, [(torch.ones(200, 3), torch.ones(200, 3))] * 50]
+    with pytest.raises(TypeError, match=r"^[^\n]{20,320}$"):
+        clr_torch.range_test(*(arguments[place] for place in order), num_steps=2)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [

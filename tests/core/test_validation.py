@@ -241,6 +241,18 @@ def test_numpys_bool_is_no_number() -> None:
         clr_core.triangular(0.1, 1.0, numpy.True_)
 
 
+class Network:
+    def __repr__(self) -> str:
+        return "Network(\n" + "  layer\n" * 1000 + ")"
+
+
+@pytest.mark.parametrize("value", [Network(), [Network()] * 50, [[1.0] * 50] * 50], ids=["network", "list", "numbers"])
+def test_what_is_in_the_wrong_place_is_shown_in_one_line(value: Any) -> None:
+    """A model, or the batches, for another argument: the rule stays in sight."""
+    with pytest.raises(TypeError, match=r"^num_steps must be an int >= 2, got num_steps=[^\n]{5,210}$"):
+        clr_core.RangeTest(num_steps=value)
+
+
 def test_numbers_of_other_types_are_taken_for_what_they_are() -> None:
     """NumPy's numbers become plain ones, which JSON can write."""
     numpy = frameworks.load("numpy")

@@ -344,7 +344,8 @@ def _batches(name: str, loader: Any, kind: Any) -> Any:
         return loader
     if not isinstance(loader, DataLoader):
         raise ValueError(
-            f"`{name}` has unsupported type, got {name}={loader!r}: pass a DataLoader or a subclass of {kind.__name__}"
+            f"`{name}` has unsupported type, got {name}={check.shown(loader)}: pass a DataLoader or a subclass of "
+            f"{kind.__name__}"
         )
     return kind(loader)
 
