@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -10,6 +11,7 @@ from clr_core import check
 from clr_core.bounds.network import KINDS
 from clr_torch._also import checked_also
 from clr_torch._arguments import FROM_TRAINER, check_passed_on
+from clr_torch._schedule import ScheduleLR
 from clr_torch._unchanged import unchanged
 
 try:
@@ -69,7 +71,8 @@ class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
 
     Raises:
         TypeError: ``plan`` is no CyclePlan, or an argument is none of ``range_test`` or comes from the Trainer.
-        ValueError: ``kind`` is none of ``suggest_bounds``.
+        ValueError: ``kind`` is none of ``suggest_bounds``; or, when the fit starts, the ScheduleLR is not stepped at
+            every update.
     """
 
     def __init__(self, plan: clr_core.CyclePlan, *, kind: str = "cyclic", **arguments: Any) -> None:
@@ -82,6 +85,7 @@ class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
         self.bounds: clr_core.Bounds | None = None
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        _check_intervals(trainer)
         if trainer.global_step > 0:
             return
         if trainer.gradient_clip_algorithm == "value":
@@ -105,6 +109,13 @@ class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
         self.bounds = clr_core.suggest_bounds(curves, self._plan, kind=self._kind)
         pl_module.schedule = self.bounds.schedule()
         trainer.strategy.setup_optimizers(trainer)
+        _check_intervals(trainer)
+        if not any(isinstance(each.scheduler, ScheduleLR) for each in trainer.lr_scheduler_configs):
+            warnings.warn(
+                "configure_optimizers should return a ScheduleLR of self.schedule for SuggestSchedule to have an "
+                f"effect, got {[type(each.scheduler).__name__ for each in trainer.lr_scheduler_configs] or 'none'}",
+                stacklevel=2,
+            )
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["clr_schedule"] = pl_module.schedule.to_dict()
@@ -112,3 +123,13 @@ class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
     def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         if "clr_schedule" in checkpoint:
             pl_module.schedule = clr_core.from_dict(checkpoint["clr_schedule"])
+
+
+def _check_intervals(trainer: Any) -> None:
+    """Raise unless every ScheduleLR is stepped at every update; Lightning's own default is at every epoch."""
+    for each in trainer.lr_scheduler_configs:
+        if isinstance(each.scheduler, ScheduleLR) and (each.interval, each.frequency) != ("step", 1):
+            raise ValueError(
+                f"a ScheduleLR must be stepped at every update, got interval={each.interval!r} and frequency="
+                f"{each.frequency!r}: return {{'scheduler': scheduler, 'interval': 'step'}} from configure_optimizers"
+            )

@@ -241,6 +241,38 @@ def test_the_schedule_suggested_at_the_start_of_a_fit(tmp_path: Path) -> None:
     assert is_equal(plain, module)
 
 
+@pytest.mark.parametrize("form", ["list", "dict", "frequency"])
+def test_a_schedule_that_is_not_stepped_at_every_update_is_refused(form: str, tmp_path: Path) -> None:
+    """By default Lightning steps a scheduler once an epoch; before the range test, and nothing is changed."""
+
+    class ByEpoch(Module):
+        def configure_optimizers(self) -> Any:
+            (optimizer,), (config,) = super().configure_optimizers()
+            if form == "frequency":
+                return [optimizer], [{**config, "frequency": 2}]
+            if form == "list":
+                return [optimizer], [config["scheduler"]]
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": config["scheduler"]}}
+
+    module, suggest = ByEpoch(), clr_torch.lightning.SuggestSchedule(PLAN, num_steps=20)
+    with pytest.raises(ValueError, match=r"must be stepped at every update, got interval=.*'interval': 'step'"):
+        trainer(tmp_path, callbacks=[suggest]).fit(module, loader())
+    assert suggest.bounds is None
+    assert module.schedule is SCHEDULE
+
+
+def test_a_schedule_that_nothing_uses_is_warned_about(tmp_path: Path) -> None:
+    """configure_optimizers makes no ScheduleLR: the training would go on at its own LR without a word."""
+
+    class Without(Module):
+        def configure_optimizers(self) -> Any:
+            return super().configure_optimizers()[0]
+
+    suggest = clr_torch.lightning.SuggestSchedule(PLAN, num_steps=40)
+    with pytest.warns(UserWarning, match="should return a ScheduleLR of self.schedule for .* got none"):
+        trainer(tmp_path, callbacks=[suggest]).fit(Without(), loader())
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
