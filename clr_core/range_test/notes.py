@@ -22,6 +22,7 @@ PutBack = Callable[[], Any]
 """Gives an object the content it had when it was noted; harmless when called again."""
 
 _CONTAINERS: tuple[Any, ...] = (OrderedDict, dict, list, set, deque)
+_WITHOUT_ATTRIBUTES = frozenset({dict, list, set, deque, tuple, frozenset, bytearray, array})
 _ABSENT = object()
 """What a slot holds that nothing was put into."""
 
@@ -39,8 +40,10 @@ def contents(value: Any) -> Noted | None:
     if isinstance(value, MethodType | BuiltinMethodType):
         return Noted([value.__self__])
     content = _of_python(value) or _of_numpy(value, sys.modules.get("numpy"))
-    own = attributes(value) if content is not None else None
-    if content is None or own is None or not own.put_back:
+    if content is None or type(value) in _WITHOUT_ATTRIBUTES:
+        return content
+    own = attributes(value)
+    if not own.put_back:
         return content
     return Noted([*content.children, *own.children], [*own.put_back, *content.put_back])
 
@@ -79,7 +82,7 @@ def _of_python(value: Any) -> Noted | None:
     kind = next((one for one in _CONTAINERS if isinstance(value, one)), None)
     if kind is not None:
         held = _held(kind, value)
-        return Noted(held, [lambda: _refill(kind, value, held)])
+        return Noted(held, [functools.partial(_refill, kind, value, held)])
     if isinstance(value, bytearray | array):
         copy: Any = value[:]
         return Noted((), [lambda: value.__setitem__(slice(None), copy)])
