@@ -96,6 +96,12 @@ class Loop:
             self._update_and_read()
         except KeyboardInterrupt:
             is_interrupted = True
+        except StopIteration as raised:
+            error = ValueError(
+                "train_step must have a batch at every update, got StopIteration: start its data over where they end, "
+                "or pass a num_steps of at most the batches there are"
+            )
+            error.__cause__ = raised
         except Exception as raised:
             error = raised
         self._gate.close()

@@ -73,8 +73,9 @@ class GroupLRs:
                 )
             raise RuntimeError(
                 "train_step must make an update every time it is called, got a call without one: call backward() and "
-                "step() in it, and to accumulate gradients take all the batches of an update in one call; with "
-                "Accelerate, run the range test outside of accumulate(), where accelerator.sync_gradients is True"
+                "step() in it, and to accumulate gradients take all the batches of an update in one call; pass "
+                "a GradScaler, which leaves out updates, as scaler=; with Accelerate, run the range test outside of "
+                "accumulate(), where accelerator.sync_gradients is True"
             )
 
     def _versions_now(self) -> list[int]:

@@ -237,8 +237,8 @@ def range_test_steps(
 
     Raises:
         TypeError: An argument is of the wrong kind, or ``train_step`` returns no loss.
-        ValueError: An argument is out of its range, the LR of the first group is not > 0, or something cannot be put
-            back.
+        ValueError: An argument is out of its range, the LR of the first group is not > 0, something cannot be put
+            back, or ``train_step`` has run out of batches.
         RuntimeError: ``train_step`` changed an LR or made no update, or another rank has failed.
 
     Example:

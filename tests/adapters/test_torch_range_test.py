@@ -655,6 +655,25 @@ def test_a_call_of_step_is_no_update(fault: str, message: str) -> None:
         clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer, num_steps=8)
 
 
+def test_a_step_that_runs_out_of_batches_says_so() -> None:
+    """In place of Python's StopIteration, which has no message; everything is put back."""
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    weight, batches = model.weight.detach().clone(), iter(regression())
+
+    def train_step() -> Any:
+        inputs, targets = next(batches)
+        optimizer.zero_grad()
+        loss = mse(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    with pytest.raises(ValueError, match="must have a batch at every update, got StopIteration: start its data over"):
+        clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer)
+    assert torch.equal(model.weight, weight)
+
+
 def test_the_optimizer_of_another_model_is_named() -> None:
     """As in a notebook, where the cell of the model was run again, and that of the optimizer was not."""
     optimizer = torch.optim.SGD(nn.Linear(3, 1).parameters(), lr=0.1)
