@@ -117,6 +117,10 @@ class SuggestSchedule(Callback):  # type: ignore[misc, unused-ignore]
                 stacklevel=2,
             )
 
+    def state_dict(self) -> dict[str, Any]:
+        """Not empty: Lightning warns where a fit is resumed without a callback that has a state in the checkpoint."""
+        return {"is_in_charge": True}
+
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["clr_schedule"] = pl_module.schedule.to_dict()
 

@@ -313,6 +313,8 @@ def test_a_fit_resumed_in_mid_cycle(tmp_path: Path) -> None:
     assert all(map(torch.equal, resumed.state_dict().values(), module.state_dict().values()))
     assert second.lr_scheduler_configs[0].scheduler.state_dict() == run.lr_scheduler_configs[0].scheduler.state_dict()
     assert second.callbacks[0].bounds is None
+    with pytest.warns(UserWarning, match="Please add the following callbacks: .*SuggestSchedule"):
+        trainer(tmp_path, max_epochs=2).fit(Module(), loader(), ckpt_path=tmp_path / "first.ckpt", weights_only=True)
 
 
 class AddGroup(lightning.Callback):  # type: ignore[misc, name-defined]
