@@ -46,6 +46,8 @@ def range_test(module: Any, data: Any = None, *, seeds: Any = None, **arguments:
         data: What ``Trainer.fit`` takes: loaders or a LightningDataModule; None for ``module.train_dataloader()``.
         seeds, arguments: As in ``clr_torch.range_test``.
     """
+    if isinstance(module, type) or not hasattr(module, "configure_optimizers"):
+        raise TypeError(f"module must be a LightningModule, got module={check.shown(module)}")
     checked_also(arguments.get("also", ()))
     check_passed_on(arguments, "module", ("loss_fn",))
     datamodule = data if isinstance(data, LightningDataModule) else None

@@ -292,6 +292,13 @@ def test_refuses_bad_arguments(change: dict[str, Any], error: type[Exception], m
             clr_torch.lightning.range_test(Module(), loader(), **change)
 
 
+def test_refuses_what_is_no_lightning_module() -> None:
+    """As the network inside of it, or a loader before the module."""
+    for module in (nn.Linear(8, 3), loader(), Module):
+        with pytest.raises(TypeError, match="module must be a LightningModule, got module="):
+            clr_torch.lightning.range_test(module, loader())
+
+
 def test_a_fit_resumed_in_mid_cycle(tmp_path: Path) -> None:
     """From the checkpoint it goes on to the same weights and LRs, with the schedule that was suggested."""
 
