@@ -200,7 +200,12 @@ class SnapshotEnsemble:
 
     def _last(self, last: int | None) -> list[int]:
         cycles = self.cycles
-        wanted = max(1, len(cycles)) if last is None else check.whole("last", last)
+        wanted = len(cycles) if last is None else check.whole("last", last)
+        if not cycles:
+            raise ValueError(
+                f"there must be a snapshot, got none, directory={self.directory and str(self.directory)!r}: no cycle "
+                "has ended, or update(model) was not called after every scheduler.step()"
+            )
         if wanted > len(cycles):
             raise ValueError(f"last must be at most the number of snapshots, {len(cycles)}, got {last=}")
         return cycles[-wanted:]
