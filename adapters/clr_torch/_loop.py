@@ -98,8 +98,8 @@ class Loop:
             is_interrupted = True
         except StopIteration as raised:
             error = ValueError(
-                "train_step must have a batch at every update, got StopIteration: start its data over where they end, "
-                "or pass a num_steps of at most the batches there are"
+                "every update of a range test must have a batch, got StopIteration: start the data over where they "
+                "end, or test with fewer updates"
             )
             error.__cause__ = raised
         except Exception as raised:

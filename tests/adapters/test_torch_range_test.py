@@ -669,7 +669,7 @@ def test_a_step_that_runs_out_of_batches_says_so() -> None:
         optimizer.step()
         return loss
 
-    with pytest.raises(ValueError, match="must have a batch at every update, got StopIteration: start its data over"):
+    with pytest.raises(ValueError, match="must have a batch, got StopIteration: start the data over"):
         clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer)
     assert torch.equal(model.weight, weight)
 
