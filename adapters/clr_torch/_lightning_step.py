@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
-from lightning.pytorch import LightningDataModule  # pyright: ignore[reportMissingImports]
 from lightning.pytorch.utilities import CombinedLoader  # pyright: ignore[reportMissingImports]
 from lightning.pytorch.utilities.signature_utils import (  # pyright: ignore[reportMissingImports]
     is_param_in_hook_signature,
@@ -82,7 +81,8 @@ class _Combined:
 
 
 def _has_own(datamodule: Any, name: str) -> bool:
-    return getattr(type(datamodule), name) is not getattr(LightningDataModule, name)
+    package: str = getattr(type(datamodule), name).__module__.partition(".")[0]
+    return package not in ("lightning", "pytorch_lightning")
 
 
 def _log_nothing(*_: Any, **__: Any) -> None:

@@ -15,7 +15,7 @@ from clr_torch._schedule import ScheduleLR
 from clr_torch._unchanged import unchanged
 
 try:
-    from lightning.pytorch import Callback, LightningDataModule  # pyright: ignore[reportMissingImports]
+    from lightning.pytorch import Callback  # pyright: ignore[reportMissingImports]
     from lightning.pytorch.loggers.logger import DummyLogger  # pyright: ignore[reportMissingImports]
 
     from clr_torch._lightning_step import curves_of, optimizer_of
@@ -50,7 +50,8 @@ def range_test(module: Any, data: Any = None, *, seeds: Any = None, **arguments:
         raise TypeError(f"module must be a LightningModule, got module={check.shown(module)}")
     checked_also(arguments.get("also", ()))
     check_passed_on(arguments, "module", ("loss_fn",))
-    datamodule = data if isinstance(data, LightningDataModule) else None
+    # Not by its class: pytorch_lightning, the same under its old name, has another.
+    datamodule = data if hasattr(data, "train_dataloader") and not isinstance(data, type) else None
     with unchanged(module, *([] if datamodule is None else [datamodule])):
         optimizer = optimizer_of(module.configure_optimizers())
         if datamodule is not None:

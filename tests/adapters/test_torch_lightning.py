@@ -97,6 +97,18 @@ def is_equal(module: Any, other: Any) -> bool:
     return module.losses == other.losses and all(torch.equal(*pair) for pair in pairs)
 
 
+def test_a_data_module_may_be_of_pytorch_lightning() -> None:
+    """The same package under its old name, with classes of its own: its loader, and its hooks for batches."""
+    base = frameworks.load("pytorch_lightning").LightningDataModule
+    methods = ("setup", "train_dataloader", "on_after_batch_transfer")
+    other = type("Other", (base,), {name: vars(Data)[name] for name in methods})
+    curves = []
+    for data in (Data(), other()):
+        torch.manual_seed(0)
+        curves.append(clr_torch.lightning.range_test(Module(), data, num_steps=12))
+    assert curves[0] == curves[1]
+
+
 @pytest.mark.parametrize("data", [loader, Data, lambda: loader(num_workers=1, persistent_workers=True)])
 def test_training_after_a_range_test_is_as_without(data: Any, tmp_path: Path) -> None:
     """Random splits, persistent workers, metrics and lists of the module's own make no difference."""
