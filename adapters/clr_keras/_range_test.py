@@ -71,13 +71,14 @@ def range_test(
 ) -> LRCurve | list[LRCurve]:
     """The loss against the learning rate, from a short training run of ``model`` in which the learning rate rises.
 
-    Same as driving a ``clr_core.RangeTest`` with ``model.train_on_batch``. The loss is that of each batch,
-    not the running mean that ``fit`` reports. Afterwards the model is as before, bit for bit: variables, the seeds of
-    dropout, the attributes of its layers, the optimizer (not built, if it was not), metrics, the compiled functions,
-    and the random states of Keras, Python, NumPy, TensorFlow and torch; also after an exception or any number of
-    Ctrl-C. Ctrl-C takes effect when the update at hand has been made, and returns what is recorded, with stop reason
-    ``"interrupted"``. Out of reach is where TensorFlow keeps the order of a ``tf.data.Dataset`` that shuffles: ``fit``
-    sees another than without the test, unless the dataset has a ``seed`` and is made anew after the test.
+    Same as driving a ``clr_core.RangeTest`` with ``model.train_on_batch``. The loss is that of each batch, not the
+    running mean that ``fit`` reports. Afterwards the model is as before, bit for bit: variables, the seeds of dropout,
+    the attributes of its layers, the optimizer (not built, if it was not), metrics, the compiled functions, and the
+    random states of Keras, Python, NumPy, TensorFlow and torch; also after an exception or any number of Ctrl-C; so are
+    the generators, attributes and order of the examples of what the data come from. Ctrl-C takes effect when the update
+    at hand has been made, and returns what is recorded, with stop reason ``"interrupted"``. Out of reach is where
+    TensorFlow keeps the order of a ``tf.data.Dataset`` that shuffles: ``fit`` sees another than without the test,
+    unless the dataset has a ``seed`` and is made anew after the test.
 
     Args:
         model: A compiled model. Its learning rate may be a number or a schedule. A ``MultiOptimizer`` keeps the

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from array import array
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
@@ -12,13 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from clr_core.range_test.notes import Noted, PutBack, attributes, contents
+from clr_core.range_test.notes import Noted, PutBack, attributes, contents, is_shared, ordinary
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type, FunctionType, ModuleType)
-_CLOSED = {*sys.stdlib_module_names, "numpy", "jax", "jaxlib", "tensorflow", "torch", "h5py", "ml_dtypes", "clr_core"}
-"""Packages whose objects are not looked into, but for torch's modules and data loaders."""
-_OPEN = ("collections", "types", "argparse")
-"""Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
 TENSORFLOW_GENERATORS = "tensorflow.python.ops.stateful_random_ops"
 
 
@@ -31,12 +26,12 @@ class Reached:
     seen: dict[int, Any] = field(default_factory=dict)
 
 
-def everything(roots: list[Any], *, arrays: bool = True, without: Reached | None = None) -> Reached:
+def everything(roots: list[Any], *, are_data: bool = False, without: Reached | None = None) -> Reached:
     """All that can be reached from ``roots``, as it is now; nothing is changed.
 
     Args:
         roots: Where to begin.
-        arrays: Whether arrays and tensors are copied; a dataset's would be too large.
+        are_data: Whether they are datasets, of which everything is noted but the examples and tensors.
         without: What was reached before and is left out.
     """
     reached = Reached(seen={} if without is None else dict(without.seen))
@@ -48,7 +43,7 @@ def everything(roots: list[Any], *, arrays: bool = True, without: Reached | None
         if isinstance(one, _PLAIN) or id(one) in reached.seen:
             continue
         reached.seen[id(one)] = one  # keeps it alive, so that no other object gets its id
-        if not arrays and (isinstance(one, np.ndarray | array | bytearray) or _is_of(one, "torch", "Tensor")):
+        if are_data and (_is_of(one, "torch", "Tensor") or is_shared(one)):
             continue
         value = _value(one, memory)
         if value is not None:
@@ -56,7 +51,7 @@ def everything(roots: list[Any], *, arrays: bool = True, without: Reached | None
             open_ends += value.children
         elif hasattr(type(one), "__wrapped__"):  # as TensorFlow wraps the dicts and tuples of what it tracks
             open_ends.append(one.__wrapped__)
-        elif (found := contents(one)) is not None or (found := _object(one)) is not None:
+        elif (found := contents(one, is_data=are_data)) is not None or (found := _object(one)) is not None:
             reached.undo += found.put_back
             open_ends += found.children
             if hasattr(one, "__dict__"):
@@ -74,12 +69,7 @@ def _object(one: Any) -> Noted | None:
     """The attributes of an object; None of one that is not ours to set back."""
     if isinstance(one, keras.callbacks.Callback | keras.KerasTensor):
         return None
-    home = type(one).__module__
-    package = home.partition(".")[0]
-    is_open = package not in _CLOSED or home in _OPEN
-    if package == "torch":
-        is_open = _is_of(one, "torch.nn", "Module") or home.startswith("torch.utils.data")
-    return attributes(one) if is_open else None
+    return attributes(one) if _is_of(one, "torch.nn", "Module") else ordinary(one)
 
 
 def value_of(variable: Any) -> Any:

@@ -38,14 +38,14 @@ class Snapshot:
 
     Args:
         model: The compiled model.
-        data: Datasets the model is trained on: their attributes and random generators are restored too, their arrays
-            are not copied.
+        data: Datasets the model is trained on: their attributes, random generators and the order of their examples
+            are restored too; the examples are not copied.
     """
 
     def __init__(self, model: Any, *data: Any) -> None:
         self._model = model
         found = _reach.everything([model, _keras_globals(), *_global_generators()])
-        beside = _reach.everything(list(data), arrays=False, without=found)
+        beside = _reach.everything(list(data), are_data=True, without=found)
         self._unbuilt = [one for one in found.objects if vars(one).get("built") is False]
         self._undoes_building = False
         # The modes first: what a variable is assigned inside a graph does not reach it.

@@ -15,7 +15,7 @@ from clr_core.range_test.interrupts import Gate, undisturbed
 from clr_optax._arrays import check_values
 from clr_optax._batches import number_of_batches, one_by_one, stack
 from clr_optax._params import read_params
-from clr_optax._restore import random_states_restored
+from clr_optax._restore import data_restored
 from clr_optax._run import loop, outcomes, scan_of, seeds_scan_of
 from clr_optax._step import begin, make_step
 from clr_optax._sweep import sweep
@@ -87,8 +87,9 @@ def range_test(
     iterator go through a loop over a compiled step, which gives the same curve; it runs at most ten updates
     past the end of the test, and on Ctrl-C, which takes effect when the next batch is due, returns what was
     recorded, with stop reason ``"interrupted"``; out of a scan comes KeyboardInterrupt once it has ended.
-    Nothing you pass is changed or donated, and the random states of Python, NumPy and torch, which a loader
-    may draw from, are restored, also after any number of Ctrl-C. The learning rate used is the one recorded,
+    Nothing you pass is changed or donated, and the random states of Python, NumPy and torch are restored, with a
+    loader's own generators, attributes and order of the examples, also after any number of Ctrl-C; a generator or
+    another iterator of Python's has given out its batches. The learning rate used is the one recorded,
     rounded to float32; a ``tx`` whose updates do not scale with it is refused. Your functions run in your dtype
     promotion, ``tx`` in the standard one, since Optax does not know strict promotion; under ``jax.disable_jit``
     nothing is compiled; ``jax.debug_nans`` and ``jax.debug_infs`` are off, as a test may well diverge.
@@ -169,7 +170,7 @@ def range_test(
         lrs = np.array(ramp.values(ramp.num_steps), np.float32)
         if stacked is None:
             training = jax.jit(partial(begin, swept))(params, state)
-            with random_states_restored(batches), tests[0].interruptible() as test:
+            with data_restored(batches), tests[0].interruptible() as test:
                 for recorded in loop(step, training, one_by_one(batches, len(lrs), gate), rng, lrs):
                     test.record_all(recorded if metric else [(loss,) for loss, _ in recorded])
                     if test.done:

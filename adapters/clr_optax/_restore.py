@@ -1,31 +1,38 @@
-"""Random states that going through batches uses up, put back after the range test.
+"""What going through batches uses up, put back after the range test.
 
 JAX has no state to restore: parameters, optimizer state and keys are values. But a data set may draw from the
-global generators of Python, NumPy and, where a program has imported it, torch, and a torch DataLoader from its own.
+global generators of Python, NumPy and, where a program has imported it, torch; and a loader has generators, an order
+of the examples and a position of its own.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from clr_core.range_test.notes import PutBack, contents, is_shared, ordinary
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, type, FunctionType, ModuleType)
+
 
 @contextmanager
-def random_states_restored(batches: Any) -> Iterator[None]:
-    """A context after which every generator is as it was, also after an exception; behind a closed gate.
+def data_restored(batches: Any) -> Iterator[None]:
+    """A context after which the batches and every generator are as before, also after an exception.
+
+    It belongs behind a closed gate.
 
     Args:
-        batches: Where a loader's own generators are found.
+        batches: Where a loader's own generators and orders are found.
     """
     python, numpy = random.getstate(), np.random.get_state()
-    undo: list[Callable[[], None]] = [lambda: random.setstate(python), lambda: np.random.set_state(numpy)]
-    for generator in _torch_generators(batches):
-        undo.append(_setter(generator, generator.get_state()))
+    undo: list[PutBack] = [lambda: random.setstate(python), lambda: np.random.set_state(numpy)]
+    undo += _noted([batches, getattr(sys.modules.get("torch"), "default_generator", None)])
     try:
         yield
     finally:
@@ -33,16 +40,17 @@ def random_states_restored(batches: Any) -> Iterator[None]:
             each()
 
 
-def _setter(generator: Any, state: Any) -> Callable[[], None]:
-    return lambda: generator.set_state(state)
-
-
-def _torch_generators(batches: Any) -> list[Any]:
-    """torch's global generator, if torch is imported, and those of a DataLoader and its samplers."""
-    torch = sys.modules.get("torch")
-    if torch is None or not hasattr(torch, "default_generator"):
-        return []
-    owners = [batches, getattr(batches, "sampler", None), getattr(batches, "batch_sampler", None)]
-    owners.append(getattr(owners[-1], "sampler", None))
-    found = [torch.default_generator, *(getattr(owner, "generator", None) for owner in owners)]
-    return [generator for generator in found if isinstance(generator, torch.Generator)]
+def _noted(waiting: list[Any]) -> list[PutBack]:
+    """What puts back all that can be reached from these objects."""
+    undo: list[PutBack] = []
+    seen: dict[int, Any] = {}  # keeps them alive, so that no other object gets their ids
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, _PLAIN) or id(one) in seen or is_shared(one):
+            continue
+        seen[id(one)] = one
+        found = contents(one, is_data=True) or ordinary(one)
+        if found is not None:
+            undo += found.put_back
+            waiting += found.children
+    return undo

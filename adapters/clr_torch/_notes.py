@@ -5,13 +5,10 @@ from __future__ import annotations
 import ctypes
 import enum
 import functools
-import queue
 import sys
 import sysconfig
-import threading
 import types
 import weakref
-from array import array
 from collections import OrderedDict, defaultdict, deque
 from typing import Any
 
@@ -21,13 +18,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from clr_core.range_test.notes import Noted, PutBack, attributes, contents
-
-LONG = 1000
-"""Items from which a container in a dataset or sampler is taken for examples, whose content nothing changes."""
-
-ORDER_BYTES = 2**24
-"""The most that is copied of a dataset or sampler for what may be an order of the examples, or a mask of them."""
+from clr_core.range_test.notes import ORDER_BYTES, Noted, PutBack, are_examples, attributes, contents, is_shared
 
 ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), torch.dtype,
                     torch.device, torch.Size, torch.layout, weakref.ProxyType, weakref.CallableProxyType})  # fmt: skip
@@ -35,10 +26,6 @@ PLAIN = frozenset({dict, OrderedDict, defaultdict, list, set, deque})
 _CODE = (type, types.FunctionType, types.ModuleType, enum.Enum)
 _OPEN = ("collections", "types", "argparse")
 """Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
-
-_SHARED = frozenset({type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event,
-                     threading.Thread, queue.Queue, queue.SimpleQueue})  # fmt: skip
-"""Who has one of these is used by several threads, and is not to be set back behind their backs, unless it trains."""
 
 _TRAINS = (nn.Module, torch.optim.Optimizer, DataLoader, Dataset, Sampler)
 
@@ -65,28 +52,17 @@ def note(value: Any, is_data: bool, memory: dict[Any, PutBack] | None, *, is_nam
         return _tensor(value, memory)
     if isinstance(value, _CODE):
         return attributes(value) if is_named and isinstance(value, types.FunctionType) else None
-    found = contents(value)
-    if found is not None:
-        is_order = is_data and isinstance(value, list | deque) and len(value) > LONG
-        return Noted((), found.put_back) if is_order else found
-    return _in_c(value) or _object(value, is_entered=is_named)
+    return contents(value, is_data=is_data) or _in_c(value) or _object(value, is_entered=is_named)
 
 
 def _are_examples(value: Any) -> bool:
-    """Whether an object of a dataset or sampler is too large, or of the wrong kind, for an order of its examples."""
+    """Whether what torch or C holds of a dataset or sampler is too large, or of the wrong kind, for an order."""
     if isinstance(value, Tensor):
         if value.layout is not torch.strided or value.is_floating_point() or value.is_complex():
             return True
         return value.dim() != 1 or value.untyped_storage().nbytes() > ORDER_BYTES
-    if isinstance(value, dict | set | tuple | frozenset):
-        return len(value) > LONG
-    if isinstance(value, list | deque | bytearray | array):
-        return sys.getsizeof(value) > ORDER_BYTES
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray):
-        return bool(value.ndim != 1 or value.dtype.kind not in "iub" or value.nbytes > ORDER_BYTES)
     c_data = _c_data(value)
-    return c_data is not None and ctypes.sizeof(c_data) > ORDER_BYTES
+    return are_examples(value) if c_data is None else ctypes.sizeof(c_data) > ORDER_BYTES
 
 
 def _tensor(tensor: Tensor, memory: dict[Any, PutBack] | None) -> Noted:
@@ -179,9 +155,6 @@ def _leaf(tensor: Tensor) -> PutBack:
 
 def _in_c(value: Any) -> Noted | None:
     """What an object holds in C or C++, where no attribute leads; None of any other."""
-    if isinstance(value, torch.Generator):
-        state = value.get_state()
-        return Noted((), [lambda: value.set_state(state)])
     if isinstance(value, torch.jit.ScriptModule):
         return _script_module(value)
     c_data = _c_data(value)
@@ -222,8 +195,7 @@ def _object(value: Any, *, is_entered: bool) -> Noted | None:
         home = type(value).__module__
         if (_is_standard(home.partition(".")[0]) and home not in _OPEN) or home.startswith(_COMPILER):
             return None
-        own = getattr(value, "__dict__", None)
-        if isinstance(own, dict) and any(type(each) in _SHARED for each in own.values()):
+        if is_shared(value):
             return None
     found = attributes(value)
     return found if found.put_back else None

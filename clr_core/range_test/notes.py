@@ -2,15 +2,17 @@
 
 An adapter walks what can be reached from a model and notes each object once. Everything is put back *in place*: the
 same objects hold the same content, nothing is replaced by a copy. Which objects are its to set back, and what a tensor
-holds, the adapter knows; NumPy is asked for here where it has been imported.
+holds, the adapter knows; NumPy, and torch for its generators, are asked for here where they have been imported.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
+import queue
 import random
 import sys
+import threading
 from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
@@ -26,6 +28,20 @@ _WITHOUT_ATTRIBUTES = frozenset({dict, list, set, deque, tuple, frozenset, bytea
 _ABSENT = object()
 """What a slot holds that nothing was put into."""
 
+_LONG = 1000
+"""Items from which a container in a dataset or sampler is taken for examples, whose content nothing changes."""
+
+ORDER_BYTES = 2**24
+"""The most that is copied of a dataset or sampler for what may be an order of the examples, or a mask of them."""
+
+_SHARED = (type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event, threading.Thread,
+           queue.Queue, queue.SimpleQueue)  # fmt: skip
+
+_CLOSED = {*sys.stdlib_module_names, "numpy", "jax", "jaxlib", "tensorflow", "torch", "h5py", "ml_dtypes", "clr_core"}
+"""Packages whose objects are not looked into, but for torch's data loaders."""
+_OPEN = ("collections", "types", "argparse")
+"""Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
+
 
 @dataclass(slots=True)
 class Noted:
@@ -35,17 +51,40 @@ class Noted:
     put_back: Collection[PutBack] = ()
 
 
-def contents(value: Any) -> Noted | None:
-    """What an object of a kind of Python's or NumPy's own holds, also one of a subclass; None of any other."""
+def contents(value: Any, *, is_data: bool = False) -> Noted | None:
+    """What an object of a kind of Python's or NumPy's own holds, also one of a subclass; None of any other.
+
+    Args:
+        value: Any object.
+        is_data: Whether it belongs to a dataset or a loader: what is too large, or of the wrong kind, for an order of
+            the examples is left alone, and the examples themselves are not looked into.
+    """
     if isinstance(value, MethodType | BuiltinMethodType):
         return Noted([value.__self__])
-    content = _of_python(value) or _of_numpy(value, sys.modules.get("numpy"))
+    if is_data and are_examples(value):
+        return Noted()
+    content = _of_python(value) or _of_numpy(value, sys.modules.get("numpy")) or _of_torch(value)
+    if is_data and content is not None and isinstance(value, list | deque) and len(value) > _LONG:
+        return Noted((), content.put_back)
     if content is None or type(value) in _WITHOUT_ATTRIBUTES:
         return content
     own = attributes(value)
     if not own.put_back:
         return content
     return Noted([*content.children, *own.children], [*own.put_back, *content.put_back])
+
+
+def ordinary(value: Any) -> Noted | None:
+    """The attributes of an object; None of one of a package that keeps its own state."""
+    home = type(value).__module__
+    is_open = home.partition(".")[0] not in _CLOSED or home in _OPEN or home.startswith("torch.utils.data")
+    return attributes(value) if is_open else None
+
+
+def is_shared(value: Any) -> bool:
+    """Whether several threads use an object, as its locks and queues tell: not to be set back behind their backs."""
+    own = getattr(value, "__dict__", None)
+    return isinstance(own, dict) and any(isinstance(each, _SHARED) for each in own.values())
 
 
 def attributes(value: Any) -> Noted:
@@ -70,6 +109,18 @@ def _put_back_attributes(value: Any, kind: type, own: dict[str, Any], held: list
     if value.__dict__ is not own:
         object.__setattr__(value, "__dict__", own)
     _refill(dict, own, held)
+
+
+def are_examples(value: Any) -> bool:
+    """Whether an object of a dataset or sampler is too large, or of the wrong kind, for an order of its examples."""
+    if isinstance(value, dict | set | tuple | frozenset):
+        return len(value) > _LONG
+    if isinstance(value, list | deque | bytearray | array):
+        return sys.getsizeof(value) > ORDER_BYTES
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):
+        return bool(value.ndim != 1 or value.dtype.kind not in "iub" or value.nbytes > ORDER_BYTES)
+    return False
 
 
 def _of_python(value: Any) -> Noted | None:
@@ -113,6 +164,14 @@ def _of_numpy(value: Any, numpy: Any) -> Noted | None:
         before = value.get_state()
         return Noted((), [lambda: value.set_state(before)])
     return None
+
+
+def _of_torch(value: Any) -> Noted | None:
+    generator = getattr(sys.modules.get("torch"), "Generator", None)
+    if generator is None or not isinstance(value, generator):
+        return None
+    state = value.get_state()
+    return Noted((), [lambda: value.set_state(state)])
 
 
 # The methods of the plain kinds: those of a subclass may take note of what they are given, or give something else.

@@ -379,6 +379,43 @@ def test_the_global_generator_of_tensorflow_is_restored() -> None:
     assert generator.state.numpy().tolist() == before
 
 
+class Shuffling:
+    """A loader of one's own: it draws from a generator, shuffles in place and counts its passes."""
+
+    def __init__(self) -> None:
+        self.generator = np.random.default_rng(1)
+        self.order = np.arange(ROWS)
+        self.pairs = [*range(ROWS)]
+        self.passes = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.passes += 1
+        self.generator.shuffle(self.order)
+        self.pairs.reverse()
+        x, y = arrays()
+        for chosen in self.order.reshape(-1, BATCH):
+            yield x[chosen] + self.passes + self.pairs[0], y[chosen]
+
+
+def data_loader() -> Any:
+    torch = frameworks.load("torch")
+    data = torch.utils.data.TensorDataset(*map(torch.tensor, arrays()))
+    own = torch.Generator().manual_seed(1)
+    return torch.utils.data.DataLoader(data, batch_size=BATCH, shuffle=True, generator=own)
+
+
+@pytest.mark.parametrize("new", [Shuffling, data_loader])
+@pytest.mark.parametrize("used", [0, 1])
+def test_the_data_come_as_without_the_test(new: Any, used: int) -> None:
+    """A loader's own generator, order and counters, also where it has been iterated over before."""
+    tested, plain = new(), new()
+    for _ in range(used):
+        assert all(map(list, (tested, plain)))
+    clr_keras.range_test(begin("Adam, dropout, batch norm", fitted=False), tested, num_steps=6)
+    for batch, expected in zip(tested, plain, strict=True):
+        assert all(map(np.array_equal, batch, expected))
+
+
 class Refuse(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
     """Closes the file of every ``Refusing`` array once weights have changed."""
 

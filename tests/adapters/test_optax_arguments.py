@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import frameworks
@@ -207,6 +208,32 @@ def test_a_data_loader_that_gives_arrays_is_taken() -> None:
     looped = range_test(loss_fn, PARAMS, optax.sgd, loader, **SETTINGS)
     scanned = range_test(loss_fn, PARAMS, optax.sgd, (X, Y), **SETTINGS)
     assert looped.losses == pytest.approx(scanned.losses, rel=1e-5)
+
+
+class Shuffling:
+    """A loader of one's own: it draws from a generator, shuffles in place and counts its passes."""
+
+    def __init__(self) -> None:
+        self.generator = np.random.default_rng(1)
+        self.order = np.arange(8)
+        self.passes = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.passes += 1
+        self.generator.shuffle(self.order)
+        for chosen in self.order:
+            yield X[chosen], Y[chosen] + self.passes
+
+
+@pytest.mark.parametrize("used", [0, 1])
+def test_the_data_come_as_without_the_test(used: int) -> None:
+    """A loader's own generator, order and counters, also where it has been iterated over before."""
+    tested, plain = Shuffling(), Shuffling()
+    for _ in range(used):
+        assert all(map(list, (tested, plain)))
+    range_test(loss_fn, PARAMS, optax.sgd, tested, **SETTINGS)
+    for batch, expected in zip(tested, plain, strict=True):
+        assert all(map(np.array_equal, batch, expected))
 
 
 @pytest.mark.parametrize("fails", [None, OSError, KeyboardInterrupt])

@@ -14,7 +14,7 @@ from typing import Any
 import frameworks
 import pytest
 
-from clr_core.range_test.notes import PutBack, attributes, contents
+from clr_core.range_test.notes import PutBack, attributes, contents, ordinary
 
 np = frameworks.load("numpy")
 
@@ -197,3 +197,32 @@ def test_so_do_the_arrays_and_generators_of_numpy(new: Any, use: Any, read: Any)
     for each in undo:
         each()
     assert read(value) == before
+
+
+MANY = 10**6
+DATA: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], Callable[[Any], Any] | None]] = {
+    "an order of examples": (lambda: [*range(MANY)], lambda one: one.reverse(), lambda one: one[0]),
+    "an order in an array": (lambda: np.arange(MANY), lambda one: one.fill(1), lambda one: one[0]),
+    "files and labels": (lambda: [(str(n), n) for n in range(MANY)], lambda one: one.reverse(), lambda one: one[0]),
+    "a generator": (lambda: np.random.PCG64(1), lambda one: one.random_raw(), lambda one: one.state),
+    "a position": (Counter, Counter.count, lambda one: one.n),
+    "examples": (lambda: np.zeros((MANY, 1)), lambda one: one.fill(1), None),
+    "examples by name": (lambda: dict.fromkeys(range(MANY)), lambda one: one.clear(), None),
+}
+
+
+@pytest.mark.parametrize(("new", "use", "read"), DATA.values(), ids=DATA)
+def test_of_data_the_order_is_noted_and_not_the_examples(new: Any, use: Any, read: Any) -> None:
+    """However many they are, few objects are looked at."""
+    value = new()
+    found = contents(value, is_data=True) or ordinary(value)
+    assert found is not None
+    assert len(found.children) < 10
+    assert bool(found.put_back) is (read is not None)
+    if read is not None:
+        before = read(value)
+        use(value)
+        assert read(value) != before
+        for each in found.put_back:
+            each()
+        assert read(value) == before
