@@ -77,3 +77,18 @@ def check_lr_can_be_set(model: Any, who: str, instead: str) -> None:
             f"steps_per_execution must be 1 for {who} to set the learning rate of every batch, got "
             f"steps_per_execution={model.steps_per_execution}: {instead}"
         )
+
+
+CHECKED = 2
+"""Updates after which the optimizer's own count is compared: one batch in two would already show."""
+
+
+def check_count(model: Any, batches: int, counted: int) -> None:
+    """Raise unless the model's own optimizer has made one step per batch."""
+    # A scaled loss skips the first ones until its scale is low enough.
+    if counted != batches and not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        raise ValueError(
+            f"train_step of {type(model).__name__} must make one step of model.optimizer per batch, whose "
+            f"learning rate is being set, got {counted} in {batches} batches: call "
+            "self.optimizer.apply once in it, and leave accumulation to gradient_accumulation_steps"
+        )

@@ -17,10 +17,15 @@ import keras
 from clr_core.range_test.interrupts import Gate
 from clr_keras._batches import Batch
 from clr_keras._callback import Callback
-from clr_keras._describe import current_lr, has_variable_lr, steps_per_update, training_steps, updaters
-
-_CHECKED_UPDATES = 2
-"""Updates after which the optimizer's own count is compared: one batch in two would already show."""
+from clr_keras._describe import (
+    CHECKED,
+    check_count,
+    current_lr,
+    has_variable_lr,
+    steps_per_update,
+    training_steps,
+    updaters,
+)
 
 
 class Step:
@@ -62,7 +67,7 @@ class Step:
         optimizers = [optimizer for optimizer, _ in self._multipliers]
         self._per_update = steps_per_update(model.optimizer)
         self._until_update = self._per_update - training_steps(model.optimizer) % self._per_update
-        self._to_check = _CHECKED_UPDATES
+        self._to_check = CHECKED
         has_own_step = getattr(model.train_step, "__func__", None) is not keras.Model.train_step
         if model.optimizer.built and all(map(has_variable_lr, optimizers)) and not has_own_step:
             return
@@ -88,22 +93,12 @@ class Step:
         logs = [self._train_on_batch() for _ in range(self._until_update)]
         if self._to_check:
             self._to_check -= 1
-            self._check_count(training_steps(self._model.optimizer) - before)
+            check_count(self._model, self._until_update, training_steps(self._model.optimizer) - before)
         self._until_update = self._per_update
         if self._validation_data is not None:
             logs = [self._evaluate()]
         metric = None if self._metric is None else self._mean(self._metric, logs)
         return self._mean("loss", logs), metric
-
-    def _check_count(self, counted: int) -> None:
-        # It skips the first ones until its scale is low enough.
-        skips_steps = isinstance(self._model.optimizer, keras.optimizers.LossScaleOptimizer)
-        if counted != self._until_update and not skips_steps:
-            raise ValueError(
-                f"train_step of {type(self._model).__name__} must make one step of model.optimizer per batch, whose "
-                f"learning rate is being raised, got {counted} in {self._until_update} batches: call "
-                "self.optimizer.apply once in it, and leave accumulation to gradient_accumulation_steps"
-            )
 
     def _train_on_batch(self) -> dict[str, Any]:
         x, y, sample_weight = self._gate.let_through(lambda: next(self._stream))

@@ -234,6 +234,31 @@ def test_a_learning_rate_that_train_step_sets_is_refused() -> None:
     assert not finder.history
 
 
+class UpdatesOtherwise(keras.Sequential):  # type: ignore[misc, name-defined]
+    """A model whose train_step leaves the compiled optimizer alone, as that of a GAN with two of its own."""
+
+    def train_step(self, *arguments: Any) -> Any:
+        logs = {"loss": keras.ops.ones(())}
+        return (logs, arguments[0]) if len(arguments) > 1 else logs
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda model, x, y: clr_keras.range_test(model, x, y, num_steps=3),
+        lambda model, x, y: model.fit(x, y, verbose=0, callbacks=[clr_keras.LRFinder(0.1, 1.0, 1, 3)]),
+        lambda model, x, y: model.fit(x, y, verbose=0, callbacks=[clr_keras.CyclicLR(0.1, 1.0, 2)]),
+    ],
+    ids=["range_test", "LRFinder", "CyclicLR"],
+)
+def test_an_optimizer_that_makes_no_update_has_no_learning_rate(run: Any) -> None:
+    """One that is set, or recorded, would not be used."""
+    model = UpdatesOtherwise([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    with pytest.raises(ValueError, match=r"must make one step of model.optimizer per batch, .* got 0 in 1 batches"):
+        run(model, np.eye(2), np.zeros((2, 1)))
+
+
 def test_two_finders_are_one_too_many() -> None:
     """The learning rates of one of them would not be used."""
     finders = [clr_keras.LRFinder(low, 1.0, steps_per_epoch=2, epochs=1) for low in (0.25, 0.5)]

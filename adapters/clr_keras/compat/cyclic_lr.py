@@ -11,7 +11,7 @@ import clr_core
 from clr_core import check
 from clr_core.schedules import xp as python
 from clr_keras._callback import BatchMeans, Callback, mean_of
-from clr_keras._describe import check_lr_can_be_set, steps_per_update, training_steps, updaters
+from clr_keras._describe import check_count, check_lr_can_be_set, steps_per_update, training_steps, updaters
 
 _MODES = ("triangular", "triangular2", "exp_range")
 
@@ -48,7 +48,8 @@ class CyclicLR(Callback):
 
     Raises:
         TypeError: An argument is of the wrong kind; in ``fit``, the optimizer's learning rate is a schedule.
-        ValueError: An argument is out of its range; in ``fit``, ``steps_per_execution`` is above 1.
+        ValueError: An argument is out of its range; in ``fit``, ``steps_per_execution`` is above 1, or in an epoch
+            ``train_step`` makes no update by ``model.optimizer``, whose learning rate this is.
 
     Example:
         >>> import clr_keras, keras, numpy as np
@@ -135,15 +136,20 @@ class CyclicLR(Callback):
             self.model, "CyclicLR", "give the optimizer clr_keras.ScheduleLR(schedule) and drop the callback"
         )
         self._rows: list[dict[str, Any]] | None = None
+        self._batches_made = 0
         self._means = BatchMeans()
         self._used = self.model.optimizer.learning_rate = self.clr()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._means.begin_epoch()
+        self._batches_made = 0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if self._rows is None:
             self._begin_counting()
+        if not self._batches_made:
+            self._epoch_start = _count(self.model)
+        self._batches_made += 1
         # Through the property: on JAX it brings the state that training works on back into the optimizer.
         self.model.optimizer.learning_rate = self.clr()
 
@@ -172,6 +178,9 @@ class CyclicLR(Callback):
         self.model.optimizer.learning_rate = self.clr()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        counted = _count(self.model) - self._epoch_start if self._batches_made else 1
+        if not counted:
+            check_count(self.model, self._batches_made, counted)
         if logs is not None:
             logs["lr"] = self._used
 

@@ -14,6 +14,8 @@ from clr_core.range_test.interrupts import undisturbed
 from clr_core.views.figure import new_figure
 from clr_keras._callback import Callback, callback_list_of_this_fit, mean_of
 from clr_keras._describe import (
+    CHECKED,
+    check_count,
     check_lr_can_be_set,
     current_lr,
     has_momentum,
@@ -53,7 +55,8 @@ class LRFinder(Callback):
     Raises:
         TypeError: An argument is of the wrong kind; in ``fit``, the optimizer's learning rate is a schedule.
         ValueError: An argument is out of its range; in ``fit``, ``steps_per_execution`` is above 1, there are fewer
-            than two updates, or ``train_step`` sets the learning rate.
+            than two updates, or ``train_step`` sets the learning rate or does not update the weights by
+            ``model.optimizer``.
 
     Example:
         >>> import clr_keras, keras, numpy as np
@@ -115,6 +118,7 @@ class LRFinder(Callback):
         self._test = RangeTest(*self._bounds, updates, mode=self._mode, optimizer=name, momentum=momentum)
         self._until_update, self._per_update = per_update - begun, per_update
         self._rows: list[dict[str, Any]] = []
+        self._batches_made = 0
         self.history = {}
         self._before = Snapshot(model)
         self._before.rehearse()
@@ -135,6 +139,8 @@ class LRFinder(Callback):
         optimizer = self.model.optimizer
         optimizer.learning_rate = self._test.lr
         self._lr_set = current_lr(optimizer)
+        if self._batches_made < CHECKED:
+            self._count = training_steps(optimizer)
 
     def _check_lr(self, batch: int, logs: Any = None) -> None:
         got = current_lr(self.model.optimizer)
@@ -145,6 +151,9 @@ class LRFinder(Callback):
             )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._batches_made < CHECKED:
+            check_count(self.model, 1, training_steps(self.model.optimizer) - self._count)
+        self._batches_made += 1
         self._rows.append(dict(logs or {}))
         if len(self._rows) < self._until_update:
             return
