@@ -50,7 +50,8 @@ def everything(roots: list[Any], *, are_data: bool = False, without: Reached | N
             values += value.put_back
             open_ends += value.children
         elif hasattr(type(one), "__wrapped__"):  # as TensorFlow wraps the dicts and tuples of what it tracks
-            open_ends.append(one.__wrapped__)
+            # Attributes too: by a copy of the dict there it knows whether somebody else has changed it.
+            open_ends += [one.__wrapped__, getattr(one, "__dict__", None)]
         elif (found := contents(one, is_data=are_data)) is not None or (found := _object(one)) is not None:
             reached.undo += found.put_back
             open_ends += found.children

@@ -416,6 +416,15 @@ def test_the_data_come_as_without_the_test(new: Any, used: int) -> None:
         assert all(map(np.array_equal, batch, expected))
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="an export of TensorFlow's")
+@pytest.mark.parametrize("fitted", [False, True], ids=["new", "fitted"])
+def test_a_model_can_be_exported_after_a_range_test(fitted: bool, tmp_path: Any) -> None:
+    """TensorFlow refuses one with a dict that was changed otherwise than through its wrapper."""
+    model = begin("Adam, dropout, batch norm", fitted=fitted)
+    clr_keras.range_test(model, *arrays(), num_steps=3)
+    model.export(tmp_path, verbose=False)
+
+
 class Refuse(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
     """Closes the file of every ``Refusing`` array once weights have changed."""
 
