@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from clr_keras._describe import training_steps
+from clr_keras._reach import value_of
 
 _KerasCallback: Any = keras.callbacks.Callback
 
@@ -85,8 +86,7 @@ class BatchMeans:
         values = dict(logs)
         for name in values.keys() & self._means.keys():
             mean = self._means[name]
-            both: Any = [keras.ops.convert_to_numpy(variable.value) for variable in (mean.total, mean.count)]
-            total, count = map(float, both)
+            total, count = (float(value_of(variable)) for variable in (mean.total, mean.count))
             total_before, count_before = self._before.get(name, (0.0, 0.0))
             self._before[name] = (total, count)
             if count > count_before:

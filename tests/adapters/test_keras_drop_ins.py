@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import frameworks
@@ -320,12 +321,23 @@ def test_the_callback_goes_on_where_a_backup_resumes(
     assert callback.history["iterations"][-6:] == [4, 5, 6, 7, 8, 9]
 
 
-def test_the_history_has_the_loss_of_each_update() -> None:
+def mirrored() -> Any:
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(["CPU:0"]).scope()
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [nullcontext, pytest.param(mirrored, marks=pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's"))],
+)
+def test_the_history_has_the_loss_of_each_update(scope: Any) -> None:
     """Not the running means that Keras logs, over epochs whose last batch is smaller; the epoch's logs stay Keras's."""
     known = [1.0, 5.0, 100.0, 3.0, 7.0]
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    double = keras.metrics.MeanMetricWrapper(lambda y, prediction: 2 * y, name="double")
-    model.compile("sgd", lambda y, prediction: y + 0.0 * prediction, metrics=[double])
+    with scope():
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        double = keras.metrics.MeanMetricWrapper(lambda y, prediction: 2 * y, name="double")
+        model.compile("sgd", lambda y, prediction: y + 0.0 * prediction, metrics=[double])
     callback = clr_keras.CyclicLR(1e-9, 1e-8, 2)
     y = np.array(known).reshape(-1, 1)
     history = model.fit(np.zeros((5, 1)), y, batch_size=2, shuffle=False, verbose=0, epochs=2, callbacks=[callback])
