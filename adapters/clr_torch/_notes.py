@@ -145,7 +145,7 @@ def _leaf(tensor: Tensor) -> PutBack:
         for name, held, noted in hooks:
             now = getattr(tensor, name)
             if now is not held:
-                now.clear()  # torch goes on calling what is in it
+                (now or {}).clear()  # torch goes on calling what is in it
                 setattr(tensor, name, held)
             for each in noted.put_back:
                 each()

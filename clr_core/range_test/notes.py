@@ -1,8 +1,9 @@
 """What an ordinary Python object holds, noted so that it can be put back.
 
 An adapter walks what can be reached from a model and notes each object once. Everything is put back *in place*: the
-same objects hold the same content, nothing is replaced by a copy. Which objects are its to set back, and what a tensor
-holds, the adapter knows; NumPy, and torch for its generators, are asked for here where they have been imported.
+same objects hold the same content, nothing is replaced by a copy. What a tensor holds, and which objects of its
+framework are its to set back, the adapter knows; NumPy, and torch for its generators, are asked for here where they
+have been imported.
 """
 
 from __future__ import annotations
