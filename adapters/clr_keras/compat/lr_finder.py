@@ -36,7 +36,8 @@ class LRFinder(Callback):
     update, and the recorded loss is the mean over its batches.
 
     Wherever the finder stands in the list, no other callback sets the learning rate of a batch, and the model is as
-    before afterwards, whatever others do at the end of training; if ``fit`` raises, call ``restore()``. ``fit`` may
+    before afterwards, whatever others do at the end of training; if ``fit`` raises, call ``restore()``. What others
+    write or remember is theirs: leave ``ModelCheckpoint`` and loggers out of this ``fit``. It may
     have drawn from the random state before its callbacks begin, so that a training run that shuffles sees another
     order than without the test. ``clr_keras.range_test`` leaves the random state alone, restores by itself, and works
     with schedules and ``steps_per_execution`` as well.
