@@ -135,19 +135,23 @@ _HOOKS = "_backward_hooks", "_post_accumulate_grad_hooks"
 
 def _leaf(tensor: Tensor) -> PutBack:
     requires_grad, gradient = tensor.requires_grad, tensor.grad
-    hooks = [(name, held, contents(held) or Noted()) for name in _HOOKS for held in (getattr(tensor, name),)]
+    hooks = []
+    for name in _HOOKS:
+        held = getattr(tensor, name)
+        noted = None if held is None else contents(held)
+        hooks.append((name, held, () if noted is None else noted.put_back))
 
     def put_back() -> None:
         if tensor.requires_grad is not requires_grad:
             tensor.requires_grad_(requires_grad)
         if tensor.grad is not gradient:
             tensor.grad = gradient
-        for name, held, noted in hooks:
+        for name, held, refill in hooks:
             now = getattr(tensor, name)
             if now is not held:
                 (now or {}).clear()  # torch goes on calling what is in it
                 setattr(tensor, name, held)
-            for each in noted.put_back:
+            for each in refill:
                 each()
 
     return put_back
