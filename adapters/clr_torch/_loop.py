@@ -186,6 +186,8 @@ def _without_graph(outcome: Any) -> Any:
 
 def _floats(outcomes: list[Any]) -> list[tuple[float, ...]]:
     """The losses, or the losses and metrics, of several updates, in one transfer from the device."""
+    if all(type(outcome) is float for outcome in outcomes):
+        return [(loss,) for loss in outcomes]
     rows = [_numbers(outcome) for outcome in outcomes]
     if len({len(row) for row in rows}) > 1:
         raise ValueError("train_step must return a metric at every update or at none")

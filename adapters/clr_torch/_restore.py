@@ -3,7 +3,7 @@
 1. An object is its attributes, a container its items, a tensor the memory behind it. Whatever can be reached from what
    was handed over is noted once, wherever it is kept: parameters, buffers and optimizer state have no special place.
 2. Everything is put back *in place*: the same objects hold the same content. Nothing is replaced by a copy.
-3. Nothing is half done. Everything is put back once before the first update, so that what cannot be put back is an
+3. Nothing is half done. What was handed over is put back once before the first update, so that what cannot be is an
    error before anything has changed; and while notes are taken or used no signal is handled
    (``clr_core.range_test.interrupts``).
 
@@ -70,8 +70,7 @@ class Snapshot:
         self._leaves: list[torch.Tensor] = []
         self._walk(state, is_data=False)
         self._walk(data, is_data=True)
-        # Last: what is put back before may use them.
-        self._holders += modes_and_random_states()
+        self._modes = modes_and_random_states()
 
     def _walk(self, roots: Iterable[Any], is_data: bool) -> None:
         waiting = [(root, is_data, True) for root in roots if type(root) not in ATOMS]
@@ -97,8 +96,8 @@ class Snapshot:
                 self._leaves.append(value)
 
     def rehearse(self) -> None:
-        """Put everything back while it is still there."""
-        for failure in self.put_back():
+        """Put back what was handed over while it is still there."""
+        for failure in _failures_of([*(self._memory or {}).values(), *self._holders]):
             raise ValueError(f"a range test must be able to put everything back, got {failure}") from failure
 
     def clear(self) -> None:
@@ -110,14 +109,20 @@ class Snapshot:
                 loader._iterator = None
 
     def put_back(self) -> list[Exception]:
-        """Put everything back, and return what went wrong: one device that has failed must not keep the rest."""
-        failures: list[Exception] = []
-        for each in (*(self._memory or {}).values(), *self._holders):
-            try:
-                each()
-            except Exception as failure:
-                failures.append(failure)
-        return failures
+        """Put everything back, and return what went wrong."""
+        # The modes last: what is put back before may use them.
+        return _failures_of([*(self._memory or {}).values(), *self._holders, *self._modes])
+
+
+def _failures_of(calls: Iterable[PutBack]) -> list[Exception]:
+    """What went wrong in these calls: one device that has failed must not keep the rest."""
+    failures: list[Exception] = []
+    for each in calls:
+        try:
+            each()
+        except Exception as failure:
+            failures.append(failure)
+    return failures
 
 
 def modes_and_random_states() -> list[PutBack]:
