@@ -100,7 +100,7 @@ def no_fall(
         )
         return Undetermined("flat", f"The loss stayed at {start:.4g} from lr {lrs[0]:.3g} to {lrs[-1]:.3g}: {remedy}.")
     first_rise = next((i for i, loss in enumerate(losses) if loss - start > limit), len(losses))
-    if first_rise < early:
+    if first_rise < early or lrs[-1] < 10.0 * lrs[0]:  # a loss that explodes at once has no level to rise from
         return Undetermined(
             "diverged_at_once", f"The loss rose from the first updates on, at lr {lrs[0]:.3g}: lower start_lr."
         )

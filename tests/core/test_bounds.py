@@ -355,6 +355,20 @@ def test_refuses_honestly(losses: list[float], reason: str) -> None:
     assert isinstance(caught.value, ValueError)
 
 
+@pytest.mark.parametrize("start_lr", [0.3, 0.5, 1.0])
+def test_a_test_that_starts_too_high_is_told_to_start_lower(start_lr: float) -> None:
+    """A loss that explodes from the first update on has no level at the low end to rise from."""
+    test = clr_core.RangeTest(start_lr, 10.0 * start_lr, 100, optimizer="SGD", momentum=False)
+    weights = [1.0, 1.0]
+    while not test.done:  # a quadratic with curvatures 1 and 20: diverges above lr = 2/20
+        lr = test.lr
+        loss = (weights[0] ** 2 + 20 * weights[1] ** 2) / 2
+        weights = [weights[0] - lr * weights[0], weights[1] - lr * 20 * weights[1]]
+        test.record(loss)
+    with pytest.raises(Undetermined, match="lower start_lr"):
+        suggest_bounds(test.curve)
+
+
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=60))
 def test_any_floats_give_bounds_or_a_refusal(losses: list[float]) -> None:
