@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
         _print_json(schedule, steps)
     elif steps > MOST_DRAWN:
         raise ValueError(f"steps must be an int <= {MOST_DRAWN} for a picture, got steps={steps}: add --csv or --json")
-    elif arguments.plot:
+    elif arguments.plot is not None:
         path = picture_path(arguments.plot)
         figure_of(scene_of_values(repr(schedule), schedule.values(steps)), path)
         print(f"wrote {path}")

@@ -50,6 +50,7 @@ def read(path: str) -> LRCurve:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the suggestion."""
+    path = None if arguments.plot is None else picture_path(arguments.plot)
     curves = [read(path) for path in arguments.files]
     if arguments.optimizer is not None:
         curves = [replace(curve, optimizer=arguments.optimizer) for curve in curves]
@@ -65,7 +66,6 @@ def run(arguments: argparse.Namespace) -> None:
     except Undetermined as refusal:
         raise Undetermined(refusal.reason, f"{', '.join(arguments.files)}: {refusal}") from refusal
     print(json.dumps(bounds.to_dict()) if arguments.json else bounds)
-    if arguments.plot:
-        path = picture_path(arguments.plot)
+    if path is not None:
         bounds.plot(path)
         print(f"wrote {path}", file=sys.stderr if arguments.json else sys.stdout)

@@ -38,8 +38,15 @@ def save(figure: Any, path: str | PathLike[str] | None) -> Any:
 
 
 def picture_path(path: str | PathLike[str]) -> str:
-    """The path of a picture: as it is, or with ``.png`` if it has no ending."""
-    root, ending = os.path.splitext(os.fspath(path))
+    """The path of a picture: as it is, or with ``.png`` if it has no ending.
+
+    Raises:
+        ValueError: It is empty, or a folder.
+    """
+    name = os.fspath(path)
+    if not os.path.basename(name) or os.path.isdir(name):
+        raise ValueError(f"the path of a picture must name a file, got {name!r}")
+    root, ending = os.path.splitext(name)
     return root + (ending if len(ending) > 1 else ".png")
 
 

@@ -100,6 +100,17 @@ def test_plots_are_pictures(recorded: Path, ending: str) -> None:
         assert path.read_bytes().startswith(start)
 
 
+@pytest.mark.parametrize("words", [["suggest"], ["schedule", "constant", "--lr", "0.1", "--steps", "10"]])
+@pytest.mark.parametrize("path", ["", ".", "folder/"])
+def test_a_picture_must_have_a_name(words: list[str], path: str, recorded: Path) -> None:
+    """An empty one or a folder is refused before anything is printed, and nothing is written beside it."""
+    pytest.importorskip("matplotlib")
+    result = clr(*words, *([recorded] if words == ["suggest"] else []), "--plot", path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"the path of a picture must name a file, got {path!r}" in result.stderr
+    assert not Path("..png").exists()
+
+
 def test_schedule_prints_csv_and_json() -> None:
     """--csv prints step,lr lines and --json the schedule with its values, both exactly."""
     words = [
