@@ -174,7 +174,7 @@ _SGD: dict[str, Any] = {"momentum": 0.9, "grid": (1e-3, 1e-2, 1e-1)}
 TASKS = [
     Task("digits, MLP", **_DIGITS, **of_epochs(21, *DIGIT_EPOCHS)),
     Task("MNIST, CNN", **_MNIST, **of_epochs(63, 4, 5, 6, 8, 10, 20)),
-    Task("text, GPT", **_TEXT, budgets=(100, 188, 280, 400, 600, 800)),
+    Task("text, GPT", **_TEXT, budgets=(100, 188, 280, 400, 800)),
     Task("digits, MLP, momentum", **_DIGITS, **_SGD, **of_epochs(21, *DIGIT_EPOCHS)),
     Task("MNIST, CNN, momentum", **_MNIST, **_SGD, **of_epochs(63, 4, 6, 10, 20)),
     Task("text, GPT, momentum", **_TEXT | _SGD, budgets=(100, 188, 280, 800)),
