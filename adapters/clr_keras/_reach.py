@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from types import FunctionType, ModuleType
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from clr_core.range_test.notes import Noted, PutBack, attributes, contents, is_shared, ordinary
+from clr_core.range_test.notes import STATELESS, Noted, PutBack, attributes, contents, is_shared, ordinary
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, type, FunctionType, ModuleType)
 TENSORFLOW_GENERATORS = "tensorflow.python.ops.stateful_random_ops"
 
 
@@ -40,7 +38,7 @@ def everything(roots: list[Any], *, are_data: bool = False, without: Reached | N
     open_ends = list(roots)
     while open_ends:
         one = open_ends.pop()
-        if isinstance(one, _PLAIN) or id(one) in reached.seen:
+        if isinstance(one, STATELESS) or id(one) in reached.seen:
             continue
         reached.seen[id(one)] = one  # keeps it alive, so that no other object gets its id
         if are_data and (_is_of(one, "torch", "Tensor") or is_shared(one)):

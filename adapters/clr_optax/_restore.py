@@ -11,14 +11,11 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from clr_core.range_test.notes import PutBack, contents, is_shared, ordinary
-
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, type, FunctionType, ModuleType)
+from clr_core.range_test.notes import STATELESS, PutBack, contents, is_shared, ordinary
 
 
 @contextmanager
@@ -46,7 +43,7 @@ def _noted(waiting: list[Any]) -> list[PutBack]:
     seen: dict[int, Any] = {}  # keeps them alive, so that no other object gets their ids
     while waiting:
         one = waiting.pop()
-        if isinstance(one, _PLAIN) or id(one) in seen or is_shared(one):
+        if isinstance(one, STATELESS) or id(one) in seen or is_shared(one):
             continue
         seen[id(one)] = one
         found = contents(one, is_data=True) or ordinary(one)

@@ -18,15 +18,12 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from clr_core.range_test.notes import ORDER_BYTES, Noted, PutBack, are_examples, attributes, contents, is_shared
+from clr_core.range_test.notes import OPEN, ORDER_BYTES, Noted, PutBack, are_examples, attributes, contents, is_shared
 
 ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), torch.dtype,
                     torch.device, torch.Size, torch.layout, weakref.ProxyType, weakref.CallableProxyType})  # fmt: skip
 PLAIN = frozenset({dict, OrderedDict, defaultdict, list, set, deque})
 _CODE = (type, types.FunctionType, types.ModuleType, enum.Enum)
-_OPEN = ("collections", "types", "argparse")
-"""Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
-
 _TRAINS = (nn.Module, torch.optim.Optimizer, DataLoader, Dataset, Sampler)
 
 _C_DATA: type = ctypes.c_int.__mro__[-2]
@@ -197,7 +194,7 @@ def _object(value: Any, *, is_entered: bool) -> Noted | None:
     """The attributes of an object; None of one that has none, or is not ours to set back."""
     if not is_entered and not isinstance(value, _TRAINS):
         home = type(value).__module__
-        if (_is_standard(home.partition(".")[0]) and home not in _OPEN) or home.startswith(_COMPILER):
+        if (_is_standard(home.partition(".")[0]) and home not in OPEN) or home.startswith(_COMPILER):
             return None
         if is_shared(value):
             return None

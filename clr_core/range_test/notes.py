@@ -18,11 +18,14 @@ from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from types import BuiltinMethodType, MappingProxyType, MemberDescriptorType, MethodType
+from types import BuiltinMethodType, FunctionType, MappingProxyType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 PutBack = Callable[[], Any]
 """Gives an object the content it had when it was noted; harmless when called again."""
+
+STATELESS = (type(None), bool, int, float, complex, str, bytes, type, FunctionType, ModuleType)
+"""Values and code, of which there is nothing to note."""
 
 _CONTAINERS: tuple[Any, ...] = (OrderedDict, dict, list, set, deque)
 _WITHOUT_ATTRIBUTES = frozenset({dict, list, set, deque, tuple, frozenset, bytearray, array})
@@ -40,7 +43,7 @@ _SHARED = (type(threading.Lock()), type(threading.RLock()), threading.Condition,
 
 _CLOSED = {*sys.stdlib_module_names, "numpy", "jax", "jaxlib", "tensorflow", "torch", "h5py", "ml_dtypes", "clr_core"}
 """Packages whose objects are not looked into, but for torch's data loaders."""
-_OPEN = ("collections", "types", "argparse")
+OPEN = ("collections", "types", "argparse")
 """Modules of the standard library whose objects are plain: UserDict, SimpleNamespace, Namespace."""
 
 
@@ -78,7 +81,7 @@ def contents(value: Any, *, is_data: bool = False) -> Noted | None:
 def ordinary(value: Any) -> Noted | None:
     """The attributes of an object; None of one of a package that keeps its own state."""
     home = type(value).__module__
-    is_open = home.partition(".")[0] not in _CLOSED or home in _OPEN or home.startswith("torch.utils.data")
+    is_open = home.partition(".")[0] not in _CLOSED or home in OPEN or home.startswith("torch.utils.data")
     return attributes(value) if is_open else None
 
 

@@ -8,7 +8,7 @@ import io
 import itertools
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import frameworks
@@ -42,7 +42,11 @@ def linear(lr: float = 0.1) -> tuple[Any, Any]:
 
 def simple_step(model: Any, optimizer: Any, batches: list[Any]) -> Any:
     """A training step of a user's own on the same batches, begun again at the end."""
-    stream = itertools.cycle(batches)
+    return step_on(model, optimizer, itertools.cycle(batches))
+
+
+def step_on(model: Any, optimizer: Any, stream: Iterator[Any]) -> Any:
+    """A training step of a user's own on the next batch."""
 
     def train_step() -> Any:
         inputs, targets = next(stream)
@@ -657,18 +661,8 @@ def test_a_call_of_step_is_no_update(fault: str, message: str) -> None:
 
 def test_a_step_that_runs_out_of_batches_says_so() -> None:
     """In place of Python's StopIteration, which has no message; everything is put back."""
-    model = nn.Linear(3, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    weight, batches = model.weight.detach().clone(), iter(regression())
-
-    def train_step() -> Any:
-        inputs, targets = next(batches)
-        optimizer.zero_grad()
-        loss = mse(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    model, optimizer = linear()
+    weight, train_step = model.weight.detach().clone(), step_on(model, optimizer, iter(regression()))
     with pytest.raises(ValueError, match="must have a batch, got StopIteration: start the data over"):
         clr_torch.range_test_steps(train_step, models=model, optimizers=optimizer)
     assert torch.equal(model.weight, weight)

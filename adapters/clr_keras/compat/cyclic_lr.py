@@ -178,9 +178,8 @@ class CyclicLR(Callback):
         self.model.optimizer.learning_rate = self.clr()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        counted = _count(self.model) - self._epoch_start if self._batches_made else 1
-        if not counted:
-            check_count(self.model, self._batches_made, counted)
+        if self._batches_made and _count(self.model) == self._epoch_start:
+            check_count(self.model, self._batches_made, 0)
         if logs is not None:
             logs["lr"] = self._used
 
